@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Proof after each import that nobody outside of pip's stack holds the replacement of `ssl`."""
+import sys
+
+from . import stack
+
+_TELLTALES = ("ssl", "_ssl", "SSLContext", "SSLSocket", "SSLError")
+
+
+def repair(module, low_level):
+    """Give foreign modules that hold `module` the standard `ssl` back; return their names."""
+    ours = [module, low_level]
+    ours += [getattr(module, name) for name in _TELLTALES[2:] if _is_ours(getattr(module, name))]
+    repaired = []
+    for name, holder in list(sys.modules.items()):
+        variables = getattr(holder, "__dict__", None)
+        if not isinstance(variables, dict) or _may_hold(name):
+            continue
+        for telltale in _TELLTALES:
+            if any(variables.get(telltale) is mine for mine in ours):
+                _give_back(variables, module)
+                repaired.append(name)
+                break
+    for name in ("ssl", "_ssl"):
+        if sys.modules.get(name) in (module, low_level):
+            del sys.modules[name]
+            repaired.append("sys.modules[%r]" % name)
+    return repaired
+
+
+def _may_hold(name):
+    root = name.partition(".")[0]
+    return root in ("_tls_bootstrap", "_tls_bootstrap_pip", "__main__") or stack.covers(name)
+
+
+def _is_ours(value):
+    return (getattr(value, "__module__", None) or "").partition(".")[0] == "_tls_bootstrap"
+
+
+def _give_back(variables, module):
+    import ssl
+
+    for name, value in list(variables.items()):
+        if value is module:
+            variables[name] = ssl
+        elif _is_ours(value) and hasattr(ssl, name):
+            variables[name] = getattr(ssl, name)

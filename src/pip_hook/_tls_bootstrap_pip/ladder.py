@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ladder: `_tls_bootstrap`, then PyOpenSSL, then `ssl`. Decided once per process."""
+import sys
+import threading
+
+from . import program, replacement
+
+TLS_BOOTSTRAP = "_tls_bootstrap"
+PYOPENSSL = "PyOpenSSL"
+STANDARD = "ssl"
+
+
+class Ladder(object):
+    """The rung that pip stands on: `rung`, and for `_tls_bootstrap` the modules that replace `ssl`."""
+
+    def __init__(self):
+        self.rung = None
+        self.module = None
+        self.low_level = None
+        self._lock = threading.RLock()
+
+    def settle(self, finder):
+        """Choose the rung at the first call and return it. Never raises."""
+        with self._lock:
+            if self.rung is None:
+                self.rung = STANDARD  # for imports of pip's stack that the next lines set off
+                self.rung = self._choose(finder)
+        return self.rung
+
+    def _choose(self, finder):
+        if program.switched_off():
+            return STANDARD
+        try:
+            self.module, self.low_level = replacement.load(finder)
+        except Exception as error:
+            return self.step_down(error)
+        return TLS_BOOTSTRAP
+
+    def step_down(self, reason):
+        """Leave `_tls_bootstrap` for the next rung that helps this interpreter; return that rung."""
+        self.module = self.low_level = None
+        self.rung = STANDARD if standard_is_modern() else PYOPENSSL
+        program.note("pip goes on with %s: %s" % (self.rung, describe(reason)))
+        return self.rung
+
+
+def describe(error):
+    if isinstance(error, Exception):
+        return "%s: %s" % (type(error).__name__, error)
+    return str(error)
+
+
+def standard_is_modern():
+    """True when `ssl` has TLS 1.2 and SNI.
+
+    PyOpenSSL is no improvement there: injected into urllib3 it loses the host name check.
+    """
+    try:
+        import ssl
+    except Exception:
+        return False
+    return bool(hasattr(ssl, "PROTOCOL_TLSv1_2") and getattr(ssl, "HAS_SNI", False))
+
+
+def inject_pyopenssl(urllib3):
+    """Put PyOpenSSL below urllib3 with urllib3's own bridge. Never raises."""
+    bridge = urllib3 + ".contrib.pyopenssl"
+    try:
+        __import__(bridge)
+        sys.modules[bridge].inject_into_urllib3()
+    except Exception:  # not only ImportError: a new cryptography below an old pyOpenSSL raises others
+        return False
+    return True
+
+
+ladder = Ladder()

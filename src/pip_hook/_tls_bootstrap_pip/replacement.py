@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loading `_tls_bootstrap` from the hook's own directory, and the test that it is complete."""
+import os
+import sys
+
+NAME = "_tls_bootstrap"
+
+# What the pips up to 26 take from `ssl` at import. urllib3 2 asks for its names in one statement and
+# goes on without any TLS when a single one is missing, so all of them are asked for beforehand.
+NAMES = (
+    "CERT_NONE CERT_OPTIONAL CERT_REQUIRED CertificateError ENCODING_DER HAS_ALPN"
+    " HAS_NEVER_CHECK_COMMON_NAME HAS_SNI MemoryBIO OPENSSL_VERSION OPENSSL_VERSION_INFO"
+    " OPENSSL_VERSION_NUMBER OP_ALL OP_NO_COMPRESSION OP_NO_SSLv2 OP_NO_SSLv3 OP_NO_TICKET OP_NO_TLSv1"
+    " OP_NO_TLSv1_1 OP_NO_TLSv1_2 OP_NO_TLSv1_3 PROTOCOL_SSLv23 PROTOCOL_TLS PROTOCOL_TLS_CLIENT"
+    " PROTOCOL_TLS_SERVER Purpose SSLCertVerificationError SSLContext SSLEOFError SSLError SSLObject"
+    " SSLSocket SSLSyscallError SSLWantReadError SSLWantWriteError SSLZeroReturnError TLSVersion"
+    " VERIFY_X509_PARTIAL_CHAIN VERIFY_X509_STRICT create_default_context match_hostname wrap_socket"
+).split()
+CONTEXT_NAMES = (
+    "cert_store_stats check_hostname get_ca_certs get_ciphers hostname_checks_common_name"
+    " load_cert_chain load_default_certs load_verify_locations maximum_version minimum_version options"
+    " post_handshake_auth protocol session_stats set_alpn_protocols set_ciphers"
+    " set_default_verify_paths sslobject_class sslsocket_class verify_flags verify_mode wrap_bio"
+    " wrap_socket"
+).split()
+CONNECTION_NAMES = "cipher do_handshake getpeercert get_unverified_chain version unwrap".split()
+# truststore sets these on its own subclass with super(...).<name>.__set__
+CONTEXT_PROPERTIES = "minimum_version maximum_version options verify_flags verify_mode".split()
+
+
+class Unusable(Exception):
+    """`_tls_bootstrap` cannot stand in for `ssl`; the text says why."""
+
+
+def load(finder):
+    """Return (module, low_level_module) with every name that pips need, or raise.
+
+    finder -- the finder of the .pth file; `finder.directory` is where `_tls_bootstrap` must be
+    Raises Unusable for a module that is loaded from elsewhere or incomplete, and whatever the
+    module raises itself while it is imported.
+    """
+    module = sys.modules.get(NAME)
+    if module is None:
+        module = _import_from_own_directory(finder)
+    home = os.path.join(finder.directory, NAME)
+    if os.path.dirname(os.path.abspath(getattr(module, "__file__", None) or "")) != home:
+        raise Unusable("the %s in use is %s, not the one in %s" % (NAME, module, finder.directory))
+    probe(module)
+    low_level = sys.modules.get(NAME + "._core", module)
+    return module, low_level if hasattr(low_level, "ENCODING_DER") else module
+
+
+def _import_from_own_directory(finder):
+    names, own = finder.names, finder.own
+    finder.own = own + (NAME,)
+    finder.names = names + (NAME,)
+    try:
+        return __import__(NAME)
+    except BaseException:
+        for name in list(sys.modules):
+            if name == NAME or name.startswith(NAME + "."):
+                del sys.modules[name]
+        raise
+    finally:
+        finder.own = own
+        finder.names = names
+
+
+def probe(module):
+    """Raise Unusable unless `module` has all that the pips of every era take from `ssl`."""
+    missing = [name for name in NAMES if not hasattr(module, name)]
+    for owner, names in (
+        ("SSLContext", CONTEXT_NAMES),
+        ("SSLSocket", CONNECTION_NAMES),
+        ("SSLObject", CONNECTION_NAMES),
+    ):
+        holder = getattr(module, owner, None)
+        missing += ["%s.%s" % (owner, name) for name in names if not hasattr(holder, name)]
+    for name in CONTEXT_PROPERTIES:
+        if not hasattr(getattr(module.SSLContext, name, None), "__set__"):
+            missing.append("SSLContext.%s as a property" % name)
+    if missing:
+        raise Unusable("%s lacks %s" % (module.__file__, ", ".join(missing)))
+    if not issubclass(module.SSLError, OSError if sys.version_info[0] > 2 else IOError):
+        raise Unusable("%s: SSLError is no OSError" % module.__file__)
+    if tuple(module.OPENSSL_VERSION_INFO) < (1, 1, 1):
+        raise Unusable("%s is linked to %s" % (module.__file__, module.OPENSSL_VERSION))

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`import ssl` that means one module for pip's HTTP stack and the usual one for everybody else.
+
+Exchanging sys.modules["ssl"] for the time of the import would be seen by other threads and by every
+standard or third-party module that is first imported meanwhile. The statement `import ssl` calls
+`builtins.__import__` with the importer's globals, on 2.7 and 3.x alike, so the importer is known.
+"""
+import sys
+import threading
+
+try:
+    import builtins
+except ImportError:
+    import __builtin__ as builtins
+
+_DEFAULT_LEVEL = -1 if sys.version_info[0] == 2 else 0
+
+
+class Substitution(object):
+    """Context manager, re-entrant and usable by several threads at once.
+
+    modules -- {"ssl": module, "_ssl": module}
+    accepts -- function(importer's __name__) -> True if the importer is to get ours
+    """
+
+    def __init__(self, modules, accepts):
+        self._modules = modules
+        self._accepts = accepts
+        self._lock = threading.Lock()
+        self._users = 0
+        self._importer = None
+        self._original = None
+
+    def __enter__(self):
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._original = builtins.__import__
+                self._importer = self._make_importer(self._original)
+                builtins.__import__ = self._importer
+        return self
+
+    def __exit__(self, *exception):
+        with self._lock:
+            self._users -= 1
+            # Somebody may have put an own function around ours; then ours just passes calls on.
+            if self._users == 0 and builtins.__import__ is self._importer:
+                builtins.__import__ = self._original
+
+    def _make_importer(self, original):
+        def __import__(name, globals=None, locals=None, fromlist=(), level=_DEFAULT_LEVEL):
+            if level <= 0 and name in self._modules and self._users and globals is not None:
+                if self._accepts(globals.get("__name__") or ""):
+                    return self._modules[name]
+            return original(name, globals, locals, fromlist, level)
+
+        return __import__

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# Runs at every start of the interpreter, yum's and apt's included: it imports nothing but sys,
+# prints nothing, and leaves the work to the package _tls_bootstrap_pip, which is loaded only
+# when pip's HTTP stack is first imported.
+import sys
+
+
+class TlsBootstrapPipFinder(object):
+    own = ("_tls_bootstrap_pip",)  # looked up in our own directory, never along sys.path
+    names = own + ("requests", "urllib3", "truststore")
+
+    def find_spec(self, name, path=None, target=None):
+        if name[:12] == "pip._vendor." or name in self.names:
+            return self.answer("find_spec", name, path)
+        return None
+
+    def find_module(self, name, path=None):  # Python 2 asks this
+        if name[:12] == "pip._vendor." or name in self.names:
+            return self.answer("find_module", name, path)
+        return None
+
+    def answer(self, question, name, path):
+        try:
+            if name in self.own:
+                if question == "find_spec":
+                    from importlib.machinery import PathFinder
+
+                    return PathFinder.find_spec(name, [self.directory])
+                from pkgutil import ImpImporter
+
+                return ImpImporter(self.directory).find_module(name)
+            if "pip" not in sys.modules:
+                return None
+            import _tls_bootstrap_pip as hook
+
+            return getattr(hook, question)(self, name, path)
+        except Exception:
+            self.names = ()
+            self.answer = lambda question, name, path: None
+            return None
+
+
+def start():
+    for finder in sys.meta_path:
+        if type(finder).__name__ == "TlsBootstrapPipFinder":
+            return
+    TlsBootstrapPipFinder.directory = __file__.rpartition("/")[0]
+    sys.meta_path.insert(0, TlsBootstrapPipFinder())
