@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every verb a person types. Plain `make` lists them and builds nothing; the work is done by the Python modules under
+# src/. A line `verb: ## text` is the verb's help.
+
+# The interpreter that runs the build and that `check` and `install` are for. A distribution's build names its own.
+PYTHON ?= $(firstword $(foreach name,python3 /usr/libexec/platform-python python2.7 python2,$(shell command -v $(name) 2>/dev/null)))
+FLAVOUR ?= bundled
+ARCH ?= $(shell uname -m)
+DESTDIR ?=
+
+export PYTHON PYTHONPATH := $(CURDIR)/src
+run = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build portable check install install-module install-hook install-command test lint audit clean
+
+help: ## list the verbs
+	@echo "usage: make VERB [VARIABLE=value ...]"
+	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | sort | expand -t 20
+	@echo "variables: PYTHON PYTHON3 PYTHON2 FLAVOUR=bundled|system ARCH PREBUILT=DIR CC CFLAGS CPPFLAGS LDFLAGS"
+	@echo "           DESTDIR SITEDIR CACHE OPENSSL_TARBALL=FILE JOBS WERROR=1 V=1   (README.md explains them)"
+
+deps: ## install what the build, the tests and the demo need (root; tells what it installs)
+	@$(run) toolkit.deps
+
+build: ## compile into build/py3 and build/py2 (FLAVOUR=system: build/system/…)
+	@$(run) core.build --flavour $(FLAVOUR)
+
+portable: ## compile for glibc 2.17 and ARCH into build/portable/ARCH
+	@$(run) toolkit.portable --arch $(ARCH)
+
+check: ## a TLS 1.3 handshake with the built tree, under PYTHON
+	@$(run) core.selfcheck --flavour $(FLAVOUR)
+
+install: install-module install-hook install-command ## install all three parts for PYTHON below DESTDIR
+
+install-module: ## install _tls_bootstrap for PYTHON (SITEDIR overrides where)
+	@$(run) core.install module --flavour $(FLAVOUR) --destdir "$(DESTDIR)" --sitedir "$(SITEDIR)"
+
+install-hook: ## install the opt-in pip hook beside it
+	@$(run) core.install hook --destdir "$(DESTDIR)" --sitedir "$(SITEDIR)"
+
+install-command: ## install the tls-bootstrap command and its man pages
+	@$(run) core.install command --destdir "$(DESTDIR)"
+
+test: ## everything CI runs: build, and all tests on every interpreter found
+	@$(run) toolkit.test
+
+lint: ## ruff on the Python, compiler warnings as errors on the C
+	@$(run) toolkit.lint
+
+audit: build ## examine the built binaries: exports, undefined symbols, glibc floor, hardening
+	@$(run) toolkit.audit build
+
+clean: ## remove build/ and dist/ (the cache stays)
+	rm -rf build dist
