@@ -8,8 +8,8 @@ FLAVOUR ?= bundled
 ARCH ?= $(shell uname -m)
 DESTDIR ?=
 
-export PYTHON PYTHONPATH := $(CURDIR)/src
-run = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
+export PYTHON
+run = PYTHONPATH=src PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build portable check install install-module install-hook install-command test lint audit clean

@@ -30,7 +30,7 @@ from openssl.toolchain import MANDATORY, Toolchain
 BINARY = {3: "_core.abi3.so", 2: "_core.so"}
 PACKAGE = "_tls_bootstrap"
 
-WARNINGS = ["-Wall", "-Wextra", "-Wstrict-prototypes", "-Wpointer-arith", "-Wwrite-strings", "-Wformat=2"]
+WARNINGS = ["-Wall", "-Wextra", "-Wstrict-prototypes", "-Wpointer-arith", "-Wformat=2"]
 
 # One exported name, nothing that a neighbour's library could replace or take, and never unloaded: a thread-exit
 # handler lies in our text.

@@ -51,6 +51,8 @@ class Toolchain(object):
             os.rmdir(directory)
 
     def _identify(self, given):
+        if given:
+            return given
         try:
             version = _output(self.cc + ["--version"])
             machine = _output(self.cc + ["-dumpmachine"])
@@ -58,8 +60,8 @@ class Toolchain(object):
             raise BuildError(
                 "the C compiler %s does not run (%s): install one (make deps) or set CC" % (" ".join(self.cc), error)
             )
-        # The second line of `--version` may be the directory the compiler is installed in.
-        return "%s, %s" % (given or version.splitlines()[0], machine)
+        # Only the first line: another may be the directory the compiler is installed in.
+        return "%s, %s" % (version.splitlines()[0], machine)
 
     def _words(self, environ, name, default):
         return shlex.split(environ[name]) if environ.get(name) else default()
