@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Input and output of a connection: handshake, write, read, shutdown.
+ *
+ * An operation tries OpenSSL under the connection's lock, usually without the GIL.  The transports
+ * never block: where OpenSSL wants more, the lock is given up and the socket waited for, so that a
+ * reader that waits does not keep a writer out. */
+#include "connection.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+
+#define RECORD_LENGTH 16384          /* the plaintext of a TLS record: RFC 8446 section 5.1 */
+#define KEEP_GIL_BELOW 4096          /* in memory, switching the GIL costs more than this much crypto */
+#define SSL_ERROR_NUMBER_NO_SOCKET 9 /* SSLErrorNumber has no name for it; ssl uses the number */
+
+/* ---- operations ------------------------------------------------------------------------------------- */
+
+static int raise_kept_exception(tb_connection *self)
+{
+    if (self->pending_exception[0] == NULL)
+        return 0;
+    PyErr_Restore(self->pending_exception[0], self->pending_exception[1], self->pending_exception[2]);
+    memset(self->pending_exception, 0, sizeof self->pending_exception);
+    ERR_clear_error();
+    return -1;
+}
+
+typedef struct {
+    char *target;
+    const char *source;
+    size_t length;
+    size_t done;
+} io_request;
+
+typedef int (*operation)(tb_connection *self, io_request *request);
+
+static void attempt(tb_connection *self, operation act, io_request *request, int release_gil, tb_outcome *outcome)
+{
+    PyThreadState *saved = NULL;
+    PyThreadState *outer;
+
+    if (release_gil) {
+        saved = PyEval_SaveThread();
+        pthread_mutex_lock(&self->lock);
+    } else {
+        tb_connection_lock(self);
+    }
+    outer = self->thread; /* set when a callback of this very thread calls us */
+    self->thread = saved;
+    ERR_clear_error();
+    self->transport.sys_errno = 0;
+    outcome->result = act(self, request);
+    outcome->ssl_error = SSL_get_error(self->ssl, outcome->result);
+    outcome->sys_errno = self->transport.sys_errno;
+    self->thread = outer;
+    pthread_mutex_unlock(&self->lock);
+    if (saved != NULL)
+        PyEval_RestoreThread(saved);
+    if (self->incoming_queue != NULL) {
+        tb_membio_settle(self->incoming_queue);
+        tb_membio_settle(self->outgoing_queue);
+    }
+}
+
+typedef struct {
+    const char *timeout_text;
+    int release_gil;
+    PyObject *socket; /* NULL over MemoryBIOs */
+    int deadline_known;
+    struct timespec deadline;
+} patience;
+
+static void now_plus(struct timespec *moment, double seconds)
+{
+    clock_gettime(CLOCK_MONOTONIC, moment);
+    moment->tv_sec += (time_t)seconds;
+    moment->tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
+    if (moment->tv_nsec >= 1000000000L) {
+        moment->tv_nsec -= 1000000000L;
+        moment->tv_sec++;
+    }
+}
+
+static double seconds_until(const struct timespec *moment)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(moment->tv_sec - now.tv_sec) + (double)(moment->tv_nsec - now.tv_nsec) / 1e9;
+}
+
+/* The socket's timeout in seconds, -1 for none.  -2 with an exception. */
+static double socket_timeout(tb_connection *self, PyObject *socket)
+{
+    PyObject *value = PyObject_CallMethodObjArgs(socket, self->state->gettimeout_name, NULL);
+    double seconds = -1;
+
+    if (value == NULL)
+        return -2;
+    if (value != Py_None) {
+        seconds = PyFloat_AsDouble(value);
+        if (PyErr_Occurred())
+            seconds = -2;
+    }
+    Py_DECREF(value);
+    return seconds;
+}
+
+typedef enum { WAITED, WOULD_BLOCK, WAIT_FAILED } wait_result;
+
+/* Waits until the socket is ready for what OpenSSL wants. */
+static wait_result wait_for_socket(tb_connection *self, patience *limits, int ssl_error)
+{
+    double timeout = socket_timeout(self, limits->socket);
+
+    if (timeout == -2)
+        return WAIT_FAILED;
+    if (timeout == 0)
+        return WOULD_BLOCK;
+    if (timeout > 0 && !limits->deadline_known) {
+        now_plus(&limits->deadline, timeout);
+        limits->deadline_known = 1;
+    }
+    for (;;) {
+        struct pollfd waiting;
+        int milliseconds = -1, ready;
+
+        waiting.fd = self->transport.fd;
+        waiting.events = ssl_error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT;
+        waiting.revents = 0;
+        if (waiting.fd < 0)
+            return WAITED; /* closed meanwhile: the next attempt says so */
+        if (limits->deadline_known) {
+            double left = seconds_until(&limits->deadline);
+
+            milliseconds = left <= 0 ? 0 : left > 1e6 ? 1000000000 : (int)(left * 1000) + 1;
+        }
+        Py_BEGIN_ALLOW_THREADS
+        ready = poll(&waiting, 1, milliseconds);
+        Py_END_ALLOW_THREADS
+        if (ready > 0)
+            return WAITED;
+        if (ready == 0) {
+            PyObject *text = tb_native_str(limits->timeout_text);
+
+            if (text != NULL)
+                PyErr_SetObject(self->state->exceptions[TB_TIMEOUT], text);
+            Py_XDECREF(text);
+            return WAIT_FAILED;
+        }
+        if (errno != EINTR && errno != EAGAIN) {
+            tb_raise_errno(self->state, errno);
+            return WAIT_FAILED;
+        }
+        if (PyErr_CheckSignals() < 0)
+            return WAIT_FAILED;
+    }
+}
+
+/* Repeats `act` until it succeeds (0), fails for good (1: *outcome says how, nothing is raised yet),
+ * or raised an exception (-1). */
+static int run(tb_connection *self, operation act, io_request *request, patience *limits, tb_outcome *outcome)
+{
+    int result = -1;
+
+    limits->deadline_known = 0;
+    limits->socket = NULL;
+    if (self->socket != NULL) {
+        limits->socket = tb_weakref_get(self->socket);
+        if (limits->socket == NULL) {
+            tb_raise(self->state, TB_SSL_ERROR, SSL_ERROR_NUMBER_NO_SOCKET, __LINE__,
+                     "Underlying socket connection gone");
+            return -1;
+        }
+        limits->release_gil = 1;
+    }
+    for (;;) {
+        attempt(self, act, request, limits->release_gil, outcome);
+        if (raise_kept_exception(self) < 0)
+            break;
+        if (outcome->result > 0) {
+            result = 0;
+            break;
+        }
+        if (PyErr_CheckSignals() < 0)
+            break;
+        if (limits->socket != NULL &&
+            (outcome->ssl_error == SSL_ERROR_WANT_READ || outcome->ssl_error == SSL_ERROR_WANT_WRITE)) {
+            wait_result waited = wait_for_socket(self, limits, outcome->ssl_error);
+
+            if (waited == WAITED)
+                continue;
+            if (waited == WAIT_FAILED)
+                break;
+        }
+        result = 1;
+        break;
+    }
+    Py_XDECREF(limits->socket);
+    return result;
+}
+
+/* ---- handshake ---------------------------------------------------------------------------------------- */
+
+static int act_handshake(tb_connection *self, io_request *request)
+{
+    (void)request;
+    return SSL_do_handshake(self->ssl);
+}
+
+PyObject *tb_connection_do_handshake(PyObject *object, PyObject *unused)
+{
+    tb_connection *self = (tb_connection *)object;
+    patience limits = {"_ssl.c: The handshake operation timed out", 1, NULL, 0, {0, 0}};
+    tb_outcome outcome;
+    int result = run(self, act_handshake, NULL, &limits, &outcome);
+
+    (void)unused;
+    if (result < 0)
+        return NULL;
+    if (result > 0)
+        return tb_raise_outcome(self->state, self->ssl, &outcome);
+    Py_RETURN_NONE;
+}
+
+/* ---- write ---------------------------------------------------------------------------------------------- */
+
+static int act_write(tb_connection *self, io_request *request)
+{
+    return SSL_write_ex(self->ssl, request->source, request->length, &request->done);
+}
+
+/* The bytes that encryption adds to a record, or 0 where they depend on padding.  RFC 8446 section
+ * 5.2 (one byte of type, the tag), RFC 5288 (explicit nonce of 8), RFC 7905 (none). */
+static size_t record_overhead(SSL *ssl)
+{
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
+
+    if (cipher == NULL || !SSL_is_init_finished(ssl))
+        return 0;
+    switch (SSL_CIPHER_get_cipher_nid(cipher)) {
+    case NID_aes_128_gcm:
+    case NID_aes_256_gcm:
+        return SSL_version(ssl) >= TLS1_3_VERSION ? 5 + 1 + 16 : 5 + 8 + 16;
+    case NID_chacha20_poly1305:
+        return SSL_version(ssl) >= TLS1_3_VERSION ? 5 + 1 + 16 : 5 + 16;
+    default:
+        return 0;
+    }
+}
+
+static void reserve_ciphertext(tb_connection *self, size_t length)
+{
+    size_t overhead, records;
+
+    tb_connection_lock(self);
+    overhead = record_overhead(self->ssl);
+    tb_connection_unlock(self);
+    if (overhead == 0)
+        return;
+    records = (length + RECORD_LENGTH - 1) / RECORD_LENGTH;
+    tb_membio_reserve(self->outgoing_queue, length + records * overhead);
+}
+
+PyObject *tb_connection_write(PyObject *object, PyObject *data)
+{
+    tb_connection *self = (tb_connection *)object;
+    patience limits = {"The write operation timed out", 0, NULL, 0, {0, 0}};
+    tb_outcome outcome;
+    io_request request;
+    tb_view view;
+    PyObject *written = NULL;
+    int result;
+
+    if (tb_view_get(data, &view) < 0)
+        return NULL;
+    memset(&request, 0, sizeof request);
+    request.source = view.data;
+    request.length = (size_t)view.length;
+    if (request.length == 0) {
+        written = tb_long_from_size(0);
+        goto exit;
+    }
+    limits.release_gil = request.length >= KEEP_GIL_BELOW;
+    if (self->outgoing_queue != NULL)
+        reserve_ciphertext(self, request.length);
+    result = run(self, act_write, &request, &limits, &outcome);
+    if (result == 0)
+        written = tb_long_from_size(request.done);
+    else if (result > 0)
+        tb_raise_outcome(self->state, self->ssl, &outcome);
+exit:
+    tb_view_release(&view);
+    return written;
+}
+
+/* ---- read ------------------------------------------------------------------------------------------------- */
+
+static int act_read(tb_connection *self, io_request *request)
+{
+    return SSL_read_ex(self->ssl, request->target, request->length, &request->done);
+}
+
+/* Reads into request->target.  0, or -1 with an exception; the peer's close_notify is 0 bytes. */
+static int read_some(tb_connection *self, io_request *request)
+{
+    patience limits = {"The read operation timed out", 0, NULL, 0, {0, 0}};
+    tb_outcome outcome;
+    int result;
+
+    limits.release_gil = self->incoming_queue == NULL ||
+                         tb_membio_pending(self->incoming_queue) >= KEEP_GIL_BELOW;
+    result = run(self, act_read, request, &limits, &outcome);
+    if (result > 0) {
+        if (outcome.ssl_error == SSL_ERROR_ZERO_RETURN &&
+            (SSL_get_shutdown(self->ssl) & SSL_RECEIVED_SHUTDOWN) != 0) {
+            request->done = 0;
+            return 0;
+        }
+        tb_raise_outcome(self->state, self->ssl, &outcome);
+    }
+    return result == 0 ? 0 : -1;
+}
+
+static PyObject *read_into(tb_connection *self, Py_ssize_t length, PyObject *buffer)
+{
+    PyObject *count = NULL;
+    io_request request;
+    tb_view view;
+
+    if (tb_view_get_writable(buffer, &view) < 0)
+        return NULL;
+    if (length <= 0 || length > view.length)
+        length = view.length;
+    memset(&request, 0, sizeof request);
+    request.target = (char *)view.data;
+    request.length = (size_t)length;
+    if (length == 0 || read_some(self, &request) == 0)
+        count = tb_long_from_size(request.done);
+    tb_view_release(&view);
+    return count;
+}
+
+static PyObject *read_bytes(tb_connection *self, Py_ssize_t length)
+{
+    char record[RECORD_LENGTH];
+    PyObject *bytes = NULL, *shorter;
+    io_request request;
+    int pending;
+
+    if (length < 0) {
+        PyErr_SetString(PyExc_ValueError, "size should not be negative");
+        return NULL;
+    }
+    if (length == 0)
+        return PyBytes_FromStringAndSize(NULL, 0);
+    /* A read never returns more than the rest of one record, so the object can be made in its final
+     * size when a record was decrypted already, and copied out of the stack otherwise. */
+    tb_connection_lock(self);
+    pending = SSL_pending(self->ssl);
+    tb_connection_unlock(self);
+    memset(&request, 0, sizeof request);
+    if (pending > 0) {
+        bytes = PyBytes_FromStringAndSize(NULL, length < pending ? length : pending);
+        if (bytes == NULL)
+            return NULL;
+        request.target = PyBytes_AsString(bytes);
+        request.length = (size_t)PyBytes_Size(bytes);
+    } else {
+        request.target = record;
+        request.length = length < RECORD_LENGTH ? (size_t)length : RECORD_LENGTH;
+    }
+    if (read_some(self, &request) < 0) {
+        Py_XDECREF(bytes);
+        return NULL;
+    }
+    if (bytes != NULL && request.done == request.length)
+        return bytes;
+    shorter = PyBytes_FromStringAndSize(request.target, (Py_ssize_t)request.done);
+    Py_XDECREF(bytes);
+    return shorter;
+}
+
+PyObject *tb_connection_read(PyObject *object, PyObject *args)
+{
+    tb_connection *self = (tb_connection *)object;
+    PyObject *buffer = NULL;
+    Py_ssize_t length;
+
+    if (!PyArg_ParseTuple(args, "n|O:read", &length, &buffer))
+        return NULL;
+    if (buffer != NULL && buffer != Py_None)
+        return read_into(self, length, buffer);
+    return read_bytes(self, length);
+}
+
+PyObject *tb_connection_pending(PyObject *object, PyObject *unused)
+{
+    tb_connection *self = (tb_connection *)object;
+    int pending;
+
+    (void)unused;
+    tb_connection_lock(self);
+    pending = SSL_pending(self->ssl);
+    tb_connection_unlock(self);
+    return tb_long_from_long(pending);
+}
+
+/* ---- shutdown ------------------------------------------------------------------------------------------------ */
+
+/* Sends close_notify and waits for the peer's.  A second 0 from SSL_shutdown means that the peer's
+ * has not arrived although the transport has nothing more: that is success, the data may be over. */
+static int act_shutdown(tb_connection *self, io_request *request)
+{
+    int result;
+
+    (void)request;
+    if (self->shutdown_seen_zero)
+        SSL_set_read_ahead(self->ssl, 0);
+    result = SSL_shutdown(self->ssl);
+    if (result == 0 && !self->shutdown_seen_zero) {
+        self->shutdown_seen_zero = 1;
+        SSL_set_read_ahead(self->ssl, 0);
+        result = SSL_shutdown(self->ssl);
+    }
+    return result == 0 ? 1 : result;
+}
+
+PyObject *tb_connection_shutdown(PyObject *object, PyObject *unused)
+{
+    tb_connection *self = (tb_connection *)object;
+    patience limits = {"The read operation timed out", 1, NULL, 0, {0, 0}};
+    tb_outcome outcome;
+    PyObject *socket;
+    int result;
+
+    (void)unused;
+    result = run(self, act_shutdown, NULL, &limits, &outcome);
+    if (result < 0)
+        return NULL;
+    if (result > 0)
+        return tb_raise_outcome(self->state, self->ssl, &outcome);
+    if (self->socket == NULL)
+        Py_RETURN_NONE;
+    socket = tb_weakref_get(self->socket);
+    if (socket == NULL)
+        Py_RETURN_NONE;
+    return socket;
+}
+
+static int act_verify_client(tb_connection *self, io_request *request)
+{
+    (void)request;
+    return SSL_verify_client_post_handshake(self->ssl);
+}
+
+PyObject *tb_connection_verify_client_post_handshake(PyObject *object, PyObject *unused)
+{
+    tb_connection *self = (tb_connection *)object;
+    tb_outcome outcome;
+
+    (void)unused;
+    attempt(self, act_verify_client, NULL, 0, &outcome);
+    if (outcome.result == 0)
+        return tb_raise_openssl(self->state);
+    Py_RETURN_NONE;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the core share. */
+#ifndef TB_CORE_H
+#define TB_CORE_H
+
+#include "python_compat.h"
+
+#include "openssl_compat.h"
+
+#include <pthread.h>
+
+/* The exception classes, defined in Python (_errors.py) and handed over once. */
+typedef enum {
+    TB_SSL_ERROR,
+    TB_ZERO_RETURN_ERROR,
+    TB_WANT_READ_ERROR,
+    TB_WANT_WRITE_ERROR,
+    TB_SYSCALL_ERROR,
+    TB_EOF_ERROR,
+    TB_CERT_VERIFICATION_ERROR,
+    TB_OS_ERROR,
+    TB_TIMEOUT,
+    TB_EXCEPTION_COUNT
+} tb_exception;
+
+/* Per-interpreter state of the module; each member is an owned reference. */
+typedef struct {
+    PyTypeObject *memory_bio_type;
+    PyTypeObject *context_type;
+    PyTypeObject *connection_type;
+    PyTypeObject *session_type;
+    PyTypeObject *certificate_type;
+    PyObject *exceptions[TB_EXCEPTION_COUNT];
+    PyObject *gettimeout_name;
+    PyObject *fileno_name;
+} core_state;
+
+/* The state behind an instance's type; *module receives a new reference that keeps it alive. */
+core_state *tb_state_of_type(PyTypeObject *type, PyObject **module);
+
+/* ---- errors.c: the one place where exceptions are made --------------------------------------- */
+
+/* Raises `which` with errno_value and printf-style text; library and reason are None.  NULL. */
+PyObject *tb_raise(core_state *state, tb_exception which, int errno_value, int line, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+/* Raises SSLError from OpenSSL's error queue and empties it.  NULL. */
+PyObject *tb_raise_openssl_at(core_state *state, int line);
+#define tb_raise_openssl(state) tb_raise_openssl_at((state), __LINE__)
+/* Raises OSError(errno_value).  NULL. */
+PyObject *tb_raise_errno(core_state *state, int errno_value);
+/* The same with the file's name: `path` as it came in, bytes (2.7: str). */
+PyObject *tb_raise_errno_path(core_state *state, int errno_value, PyObject *path);
+/* Raises the exception for the result of an operation on a connection; `connection_text` parts as
+ * needed by certificate verification come from `ssl`.  NULL. */
+typedef struct {
+    int result;      /* what the SSL_* function returned */
+    int ssl_error;   /* SSL_get_error() of it */
+    int sys_errno;   /* errno saved by the transport, 0 if it did not fail */
+} tb_outcome;
+PyObject *tb_raise_outcome_at(core_state *state, SSL *ssl, const tb_outcome *outcome, int line);
+#define tb_raise_outcome(state, ssl, outcome) tb_raise_outcome_at((state), (ssl), (outcome), __LINE__)
+/* The METH_O function set_exceptions(mapping). */
+PyObject *tb_set_exceptions(PyObject *module, PyObject *mapping);
+extern const char tb_set_exceptions_doc[];
+/* The name of an error library as programs know it ("SSL", "PEM", ...), or NULL. */
+const char *tb_library_name(int library);
+
+/* ---- membio.c: MemoryBIO and the BIO that OpenSSL sees of it ---------------------------------- */
+
+typedef struct tb_membio tb_membio;
+
+int tb_membio_type_add(PyObject *module, core_state *state);
+/* The queue of a MemoryBIO instance; borrowed. */
+tb_membio *tb_membio_of(PyObject *memory_bio);
+/* A new BIO over the queue; it owns a reference to the queue, not to the Python object. */
+BIO *tb_membio_new_bio(tb_membio *queue);
+/* Prepares one bytes object of exactly `length` for what OpenSSL will write next, so that it is
+ * copied once.  Needs the GIL.  Failure to reserve is not an error. */
+void tb_membio_reserve(tb_membio *queue, size_t length);
+/* Ends a reservation and drops references to consumed bytes objects.  Needs the GIL. */
+void tb_membio_settle(tb_membio *queue);
+/* Bytes waiting in the queue. */
+size_t tb_membio_pending(tb_membio *queue);
+
+/* ---- socketbio.c: the BIO over a socket's descriptor ------------------------------------------ */
+
+typedef struct {
+    int fd;        /* -1 once the socket was closed or detached */
+    int sys_errno; /* errno of the last call that failed for good */
+    int at_eof;
+} tb_socket_transport;
+
+BIO *tb_socket_new_bio(tb_socket_transport *transport);
+
+/* ---- context.c and its neighbours -------------------------------------------------------------- */
+
+typedef struct {
+    PyObject_HEAD
+    core_state *state;
+    PyObject *module; /* keeps state alive */
+    SSL_CTX *ctx;
+    int protocol;
+    int check_hostname;
+    int post_handshake_auth;
+    unsigned int host_flags;
+    unsigned char *alpn; /* wire format, as the server's callback needs it */
+    unsigned int alpn_length;
+    PyObject *sni_callback;
+    PyObject *msg_callback;
+    PyObject *psk_client_callback;
+    PyObject *psk_server_callback;
+    PyObject *keylog_filename;
+    BIO *keylog;
+    pthread_mutex_t keylog_lock;
+} tb_context;
+
+int tb_context_type_add(PyObject *module, core_state *state);
+
+/* Gives a connection the message callback of the context it now belongs to. */
+void tb_context_attach_msg_callback(tb_context *self, SSL *ssl);
+
+/* ---- session.c --------------------------------------------------------------------------------- */
+
+int tb_session_type_add(PyObject *module, core_state *state);
+/* Wraps a session; takes over the reference to `session` even when it fails. */
+PyObject *tb_session_wrap(core_state *state, PyObject *module, tb_context *context, SSL_SESSION *session);
+SSL_SESSION *tb_session_get(PyObject *session); /* borrowed */
+tb_context *tb_session_context(PyObject *session); /* borrowed */
+
+/* ---- connection.c and its neighbours ------------------------------------------------------------ */
+
+typedef struct {
+    PyObject_HEAD
+    core_state *state;
+    PyObject *module;        /* keeps state alive */
+    tb_context *context;     /* owned */
+    SSL *ssl;
+    PyObject *owner;         /* weak reference to the SSLObject or SSLSocket, or NULL */
+    PyObject *socket;        /* weak reference, or NULL over MemoryBIOs */
+    PyObject *server_hostname; /* native str or NULL */
+    PyObject *incoming, *outgoing; /* MemoryBIO, owned, NULL over a socket */
+    tb_membio *incoming_queue, *outgoing_queue; /* borrowed from the two */
+    tb_socket_transport transport;
+    pthread_mutex_t lock;    /* held during every use of `ssl` */
+    PyThreadState *thread;   /* of the operation in progress, while it runs without the GIL */
+    PyObject *pending_exception[3]; /* raised by a callback during the operation in progress */
+    int server_side;
+    int shutdown_seen_zero;
+} tb_connection;
+
+int tb_connection_type_add(PyObject *module, core_state *state);
+PyObject *tb_connection_new(tb_context *context, PyObject *socket, PyObject *incoming, PyObject *outgoing,
+                            int server_side, PyObject *server_hostname, PyObject *owner, PyObject *session);
+/* The connection an SSL belongs to, for callbacks; borrowed. */
+tb_connection *tb_connection_of_ssl(const SSL *ssl);
+/* For callbacks: takes the GIL if the operation in progress released it, and gives it back. */
+void tb_connection_enter_python(tb_connection *self);
+void tb_connection_leave_python(tb_connection *self);
+/* Keeps the current exception to be raised when the operation in progress returns. */
+void tb_connection_keep_exception(tb_connection *self);
+/* Locks `ssl` for a short use with the GIL held. */
+void tb_connection_lock(tb_connection *self);
+void tb_connection_unlock(tb_connection *self);
+
+/* ---- certificate.c ------------------------------------------------------------------------------ */
+
+int tb_certificate_type_add(PyObject *module, core_state *state);
+/* The getpeercert() dict. */
+PyObject *tb_certificate_to_dict(core_state *state, X509 *certificate);
+PyObject *tb_certificate_to_der(core_state *state, X509 *certificate);
+/* A list of Certificate; takes no ownership of the stack. */
+PyObject *tb_chain_to_list(core_state *state, PyObject *module, const STACK_OF(X509) *chain);
+/* METH_O: the dict of the first certificate in a PEM file (path as bytes / str). */
+PyObject *tb_test_decode_cert(PyObject *module, PyObject *path);
+/* METH_O: the dict of a DER certificate. */
+PyObject *tb_decode_certificate_der(PyObject *module, PyObject *der);
+
+/* ---- constants.c, throwaway.c, random.c, objects.c, policy.c -------------------------------------- */
+
+int tb_add_constants(PyObject *module);
+/* METH_VARARGS: make_throwaway_chain(names, days). */
+PyObject *tb_make_throwaway_chain(PyObject *module, PyObject *args);
+/* Functions of the module, as its method table in module.c describes them. */
+PyObject *tb_rand_bytes(PyObject *module, PyObject *args);
+PyObject *tb_rand_pseudo_bytes(PyObject *module, PyObject *args);
+PyObject *tb_rand_add(PyObject *module, PyObject *args);
+PyObject *tb_rand_status(PyObject *module, PyObject *unused);
+PyObject *tb_txt2obj(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *tb_nid2obj(PyObject *module, PyObject *nid);
+
+#endif

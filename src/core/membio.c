@@ -1,0 +1,604 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* MemoryBIO, and the BIO through which OpenSSL uses it.
+ *
+ * The bytes wait in a queue of chunks that lives on its own: an SSL holds a reference to the queue,
+ * so the Python object may be dropped first, shared between connections, or serve as incoming and
+ * outgoing at once.  Each byte is copied at most once: an exact bytes object that is written is
+ * kept by reference, and a bytes object of the predicted ciphertext length is reserved before
+ * OpenSSL writes, filled in place, and handed out by read().
+ *
+ * BIO callbacks run without the GIL.  They use no Python API and drop no reference: space is
+ * reserved before them, and consumed objects wait in `spent` for the next call that has the GIL. */
+#include "core.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COPY_BELOW 512           /* smaller writes are copied: cheaper than a chunk of their own */
+#define PLAIN_CHUNK 4096         /* least size of a chunk made without Python */
+#define MAX_SLACK (64 * 1024)    /* memory kept beyond twice what is pending */
+
+typedef struct chunk {
+    struct chunk *next;
+    PyObject *bytes; /* owned; NULL for a chunk whose data follows in `room` */
+    char *data;
+    size_t start, end; /* the unread part */
+    size_t capacity;
+} chunk;
+
+struct tb_membio {
+    pthread_mutex_t lock;
+    int references; /* under lock */
+    int eof_written;
+    size_t pending;
+    chunk *first, *last;
+    chunk *reserved; /* an element of the queue, the last, while OpenSSL may fill it */
+    chunk *spent;    /* consumed, waiting for the GIL */
+};
+
+typedef struct {
+    PyObject_HEAD
+    core_state *state;
+    PyObject *module;
+    tb_membio *queue;
+} memory_bio;
+
+/* ---- the queue --------------------------------------------------------------------------------- */
+
+static chunk *chunk_new_plain(size_t capacity)
+{
+    chunk *made;
+
+    if (capacity < PLAIN_CHUNK)
+        capacity = PLAIN_CHUNK;
+    made = malloc(sizeof *made + capacity);
+    if (made == NULL)
+        return NULL;
+    memset(made, 0, sizeof *made);
+    made->data = (char *)(made + 1);
+    made->capacity = capacity;
+    return made;
+}
+
+/* Steals the reference to `bytes`, also when it fails.  Needs the GIL. */
+static chunk *chunk_new_bytes(PyObject *bytes, size_t end)
+{
+    chunk *made = malloc(sizeof *made);
+
+    if (made == NULL) {
+        Py_DECREF(bytes);
+        return NULL;
+    }
+    memset(made, 0, sizeof *made);
+    made->bytes = bytes;
+    made->data = PyBytes_AsString(bytes);
+    made->end = end;
+    made->capacity = (size_t)PyBytes_Size(bytes);
+    return made;
+}
+
+static void queue_append(tb_membio *queue, chunk *added)
+{
+    if (queue->last != NULL)
+        queue->last->next = added;
+    else
+        queue->first = added;
+    queue->last = added;
+}
+
+/* Takes the first chunk out; its memory is freed now or, if Python owns it, later. */
+static void queue_drop_first(tb_membio *queue)
+{
+    chunk *dropped = queue->first;
+
+    queue->first = dropped->next;
+    if (queue->first == NULL)
+        queue->last = NULL;
+    if (dropped == queue->reserved)
+        queue->reserved = NULL;
+    if (dropped->bytes != NULL) {
+        dropped->next = queue->spent;
+        queue->spent = dropped;
+    } else {
+        free(dropped);
+    }
+}
+
+static size_t queue_take(tb_membio *queue, char *target, size_t length)
+{
+    size_t taken = 0;
+
+    while (taken < length && queue->first != NULL) {
+        chunk *from = queue->first;
+        size_t available = from->end - from->start;
+        size_t part = available < length - taken ? available : length - taken;
+
+        if (part == 0) {
+            if (from == queue->reserved)
+                break;
+            queue_drop_first(queue);
+            continue;
+        }
+        memcpy(target + taken, from->data + from->start, part);
+        from->start += part;
+        taken += part;
+        if (part == available && from != queue->reserved)
+            queue_drop_first(queue);
+    }
+    queue->pending -= taken;
+    return taken;
+}
+
+/* Copies data in, without Python.  0, or -1 when memory is out. */
+static int queue_put(tb_membio *queue, const char *data, size_t length)
+{
+    chunk *last = queue->last;
+    size_t room = 0;
+
+    if (last != NULL && (last == queue->reserved || last->bytes == NULL)) {
+        room = last->capacity - last->end;
+        if (room > length)
+            room = length;
+        /* A reservation is for whole results: half a record in it would only be copied again. */
+        if (last == queue->reserved && room < length)
+            room = 0;
+        memcpy(last->data + last->end, data, room);
+        last->end += room;
+    }
+    if (room < length) {
+        size_t wanted = length - room;
+        chunk *added = chunk_new_plain(wanted < queue->pending ? queue->pending : wanted);
+
+        if (added == NULL) {
+            if (room)
+                last->end -= room;
+            return -1;
+        }
+        memcpy(added->data, data + room, wanted);
+        added->end = wanted;
+        queue->reserved = NULL;
+        queue_append(queue, added);
+    }
+    queue->pending += length;
+    return 0;
+}
+
+static void chunks_free(chunk *list)
+{
+    while (list != NULL) {
+        chunk *next = list->next;
+
+        Py_XDECREF(list->bytes);
+        free(list);
+        list = next;
+    }
+}
+
+/* Needs the GIL: connections and MemoryBIO objects are deallocated with it. */
+static void queue_release(tb_membio *queue)
+{
+    int left;
+
+    pthread_mutex_lock(&queue->lock);
+    left = --queue->references;
+    pthread_mutex_unlock(&queue->lock);
+    if (left > 0)
+        return;
+    chunks_free(queue->first);
+    chunks_free(queue->spent);
+    pthread_mutex_destroy(&queue->lock);
+    free(queue);
+}
+
+size_t tb_membio_pending(tb_membio *queue)
+{
+    size_t pending;
+
+    pthread_mutex_lock(&queue->lock);
+    pending = queue->pending;
+    pthread_mutex_unlock(&queue->lock);
+    return pending;
+}
+
+void tb_membio_reserve(tb_membio *queue, size_t length)
+{
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)length);
+    chunk *reserved;
+
+    if (bytes == NULL) {
+        PyErr_Clear();
+        return;
+    }
+    reserved = chunk_new_bytes(bytes, 0);
+    if (reserved == NULL)
+        return;
+    pthread_mutex_lock(&queue->lock);
+    if (queue->reserved == NULL) {
+        queue_append(queue, reserved);
+        queue->reserved = reserved;
+        reserved = NULL;
+    }
+    pthread_mutex_unlock(&queue->lock);
+    chunks_free(reserved); /* another thread's reservation stands */
+}
+
+/* Copies the rest of a mostly consumed bytes object into a chunk of its size. */
+static void queue_shrink_first(tb_membio *queue)
+{
+    chunk *first = queue->first;
+    chunk *small;
+    size_t left;
+
+    if (first == NULL || first == queue->reserved)
+        return;
+    left = first->end - first->start;
+    if (first->capacity <= 2 * left + MAX_SLACK)
+        return;
+    small = chunk_new_plain(left);
+    if (small == NULL)
+        return;
+    memcpy(small->data, first->data + first->start, left);
+    small->end = left;
+    small->next = first->next;
+    if (queue->last == first)
+        queue->last = small;
+    queue->first = small;
+    if (first->bytes != NULL) {
+        first->next = queue->spent;
+        queue->spent = first;
+    } else {
+        free(first);
+    }
+}
+
+void tb_membio_settle(tb_membio *queue)
+{
+    chunk *spent;
+
+    pthread_mutex_lock(&queue->lock);
+    if (queue->reserved != NULL) {
+        chunk *reserved = queue->reserved;
+
+        queue->reserved = NULL;
+        if (reserved->start == reserved->end) {
+            chunk **link = &queue->first;
+            chunk *before = NULL;
+
+            while (*link != reserved) {
+                before = *link;
+                link = &before->next;
+            }
+            *link = reserved->next;
+            if (queue->last == reserved)
+                queue->last = before;
+            reserved->next = queue->spent;
+            queue->spent = reserved;
+        }
+    }
+    queue_shrink_first(queue);
+    spent = queue->spent;
+    queue->spent = NULL;
+    pthread_mutex_unlock(&queue->lock);
+    chunks_free(spent);
+}
+
+/* ---- what OpenSSL sees ----------------------------------------------------------------------------- */
+
+static int bio_write(BIO *bio, const char *data, int length)
+{
+    tb_membio *queue = BIO_get_data(bio);
+    int result;
+
+    BIO_clear_retry_flags(bio);
+    if (length <= 0)
+        return 0;
+    pthread_mutex_lock(&queue->lock);
+    result = queue_put(queue, data, (size_t)length);
+    pthread_mutex_unlock(&queue->lock);
+    return result < 0 ? -1 : length;
+}
+
+static int bio_read(BIO *bio, char *data, int length)
+{
+    tb_membio *queue = BIO_get_data(bio);
+    size_t taken;
+    int eof;
+
+    BIO_clear_retry_flags(bio);
+    if (length <= 0)
+        return 0;
+    pthread_mutex_lock(&queue->lock);
+    taken = queue_take(queue, data, (size_t)length);
+    eof = queue->eof_written;
+    pthread_mutex_unlock(&queue->lock);
+    if (taken > 0)
+        return (int)taken;
+    if (eof)
+        return 0;
+    BIO_set_retry_read(bio);
+    return -1;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    tb_membio *queue = BIO_get_data(bio);
+    long result;
+
+    (void)number;
+    (void)pointer;
+    switch (command) {
+    case BIO_CTRL_FLUSH:
+    case BIO_CTRL_DUP:
+        return 1;
+    case BIO_CTRL_PENDING:
+        return (long)tb_membio_pending(queue);
+    case BIO_CTRL_EOF:
+        pthread_mutex_lock(&queue->lock);
+        result = queue->eof_written && queue->pending == 0;
+        pthread_mutex_unlock(&queue->lock);
+        return result;
+    default:
+        return 0;
+    }
+}
+
+static int bio_create(BIO *bio)
+{
+    BIO_set_init(bio, 1);
+    return 1;
+}
+
+static int bio_destroy(BIO *bio)
+{
+    tb_membio *queue = BIO_get_data(bio);
+
+    if (queue != NULL)
+        queue_release(queue);
+    return 1;
+}
+
+static pthread_once_t method_once = PTHREAD_ONCE_INIT;
+static BIO_METHOD *method; /* one per process: BIO type numbers are never given back */
+
+static void make_method(void)
+{
+    BIO_METHOD *made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "tls-bootstrap memory");
+
+    if (made != NULL && BIO_meth_set_write(made, bio_write) && BIO_meth_set_read(made, bio_read) &&
+        BIO_meth_set_ctrl(made, bio_ctrl) && BIO_meth_set_create(made, bio_create) &&
+        BIO_meth_set_destroy(made, bio_destroy))
+        method = made;
+    else
+        BIO_meth_free(made);
+}
+
+BIO *tb_membio_new_bio(tb_membio *queue)
+{
+    BIO *bio;
+
+    pthread_once(&method_once, make_method);
+    if (method == NULL)
+        return NULL;
+    bio = BIO_new(method);
+    if (bio != NULL) {
+        pthread_mutex_lock(&queue->lock);
+        queue->references++;
+        pthread_mutex_unlock(&queue->lock);
+        BIO_set_data(bio, queue);
+    }
+    return bio;
+}
+
+/* ---- MemoryBIO ---------------------------------------------------------------------------------------- */
+
+tb_membio *tb_membio_of(PyObject *object)
+{
+    return ((memory_bio *)object)->queue;
+}
+
+static PyObject *memory_bio_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    PyObject *module;
+    core_state *state;
+    memory_bio *self;
+
+    if (PyTuple_Size(args) != 0 || (kwargs != NULL && PyDict_Size(kwargs) != 0)) {
+        PyErr_SetString(PyExc_TypeError, "MemoryBIO() takes no arguments");
+        return NULL;
+    }
+    state = tb_state_of_type(type, &module);
+    if (state == NULL)
+        return NULL;
+    self = (memory_bio *)tb_type_alloc(type);
+    if (self == NULL) {
+        Py_DECREF(module);
+        return NULL;
+    }
+    self->state = state;
+    self->module = module;
+    self->queue = calloc(1, sizeof *self->queue);
+    if (self->queue == NULL) {
+        Py_DECREF((PyObject *)self);
+        return PyErr_NoMemory();
+    }
+    pthread_mutex_init(&self->queue->lock, NULL);
+    self->queue->references = 1;
+    return (PyObject *)self;
+}
+
+static void memory_bio_dealloc(PyObject *object)
+{
+    memory_bio *self = (memory_bio *)object;
+    PyObject *module = self->module;
+
+    if (self->queue != NULL)
+        queue_release(self->queue);
+    tb_type_free(object, self->state->memory_bio_type);
+    Py_XDECREF(module);
+}
+
+/* The first chunk's object itself, where it is the whole answer to a read of `length` bytes. */
+static PyObject *take_whole_object(tb_membio *queue, size_t length)
+{
+    chunk *first = queue->first;
+    PyObject *bytes;
+
+    if (first == NULL || first->bytes == NULL || first == queue->reserved || first->start != 0 ||
+        first->end != first->capacity || first->end != length)
+        return NULL;
+    bytes = first->bytes;
+    first->bytes = NULL;
+    queue->pending -= first->end;
+    queue_drop_first(queue);
+    return bytes;
+}
+
+static PyObject *memory_bio_read(PyObject *object, PyObject *args)
+{
+    tb_membio *queue = ((memory_bio *)object)->queue;
+    Py_ssize_t size = -1;
+    size_t length, taken;
+    PyObject *bytes;
+
+    if (!PyArg_ParseTuple(args, "|n:read", &size))
+        return NULL;
+    pthread_mutex_lock(&queue->lock);
+    length = queue->pending;
+    if (size >= 0 && (size_t)size < length)
+        length = (size_t)size;
+    bytes = take_whole_object(queue, length);
+    pthread_mutex_unlock(&queue->lock);
+    if (bytes != NULL)
+        return bytes;
+    bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)length);
+    if (bytes == NULL || length == 0)
+        return bytes;
+    pthread_mutex_lock(&queue->lock);
+    taken = queue_take(queue, PyBytes_AsString(bytes), length);
+    pthread_mutex_unlock(&queue->lock);
+    if (taken < length) { /* another thread was faster */
+        PyObject *shorter = PyBytes_FromStringAndSize(PyBytes_AsString(bytes), (Py_ssize_t)taken);
+
+        Py_DECREF(bytes);
+        bytes = shorter;
+    }
+    tb_membio_settle(queue);
+    return bytes;
+}
+
+static int put_reference(tb_membio *queue, PyObject *bytes)
+{
+    chunk *added;
+
+    Py_INCREF(bytes);
+    added = chunk_new_bytes(bytes, (size_t)PyBytes_Size(bytes));
+    if (added == NULL)
+        return -1;
+    pthread_mutex_lock(&queue->lock);
+    queue->reserved = NULL;
+    queue_append(queue, added);
+    queue->pending += added->end;
+    pthread_mutex_unlock(&queue->lock);
+    return 0;
+}
+
+static PyObject *memory_bio_write(PyObject *object, PyObject *data)
+{
+    memory_bio *self = (memory_bio *)object;
+    tb_view view;
+    Py_ssize_t length;
+    int result;
+
+    if (tb_view_get(data, &view) < 0)
+        return NULL;
+    length = view.length;
+    if (length > INT_MAX) {
+        PyErr_Format(PyExc_OverflowError, "string longer than %d bytes", INT_MAX);
+        tb_view_release(&view);
+        return NULL;
+    }
+    if (self->queue->eof_written) {
+        tb_view_release(&view);
+        return tb_raise(self->state, TB_SSL_ERROR, 0, __LINE__, "cannot write() after write_eof()");
+    }
+    if (length >= COPY_BELOW && PyBytes_CheckExact(data)) {
+        result = put_reference(self->queue, data);
+    } else {
+        pthread_mutex_lock(&self->queue->lock);
+        result = length > 0 ? queue_put(self->queue, view.data, (size_t)length) : 0;
+        pthread_mutex_unlock(&self->queue->lock);
+    }
+    tb_view_release(&view);
+    tb_membio_settle(self->queue);
+    if (result < 0)
+        return PyErr_NoMemory();
+    return tb_long_from_size((size_t)length);
+}
+
+static PyObject *memory_bio_write_eof(PyObject *object, PyObject *unused)
+{
+    tb_membio *queue = ((memory_bio *)object)->queue;
+
+    (void)unused;
+    pthread_mutex_lock(&queue->lock);
+    queue->eof_written = 1;
+    pthread_mutex_unlock(&queue->lock);
+    Py_RETURN_NONE;
+}
+
+static PyObject *memory_bio_get_pending(PyObject *object, void *closure)
+{
+    (void)closure;
+    return tb_long_from_size(tb_membio_pending(((memory_bio *)object)->queue));
+}
+
+static PyObject *memory_bio_get_eof(PyObject *object, void *closure)
+{
+    tb_membio *queue = ((memory_bio *)object)->queue;
+    int eof;
+
+    (void)closure;
+    pthread_mutex_lock(&queue->lock);
+    eof = queue->eof_written && queue->pending == 0;
+    pthread_mutex_unlock(&queue->lock);
+    return PyBool_FromLong(eof);
+}
+
+static PyMethodDef memory_bio_methods[] = {
+    {"read", memory_bio_read, METH_VARARGS,
+     "read(size=-1)\n\nRemoves and returns up to size bytes; all of them if size is negative."},
+    {"write", memory_bio_write, METH_O,
+     "write(b)\n\nAppends the bytes-like object and returns its length.  SSLError after write_eof()."},
+    {"write_eof", memory_bio_write_eof, METH_NOARGS,
+     "write_eof()\n\nMarks the end: once all data was read, eof is True."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef memory_bio_getset[] = {
+    {"pending", memory_bio_get_pending, NULL, "The number of bytes waiting.", NULL},
+    {"eof", memory_bio_get_eof, NULL, "Whether the end was marked and reached.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot memory_bio_slots[] = {
+    {Py_tp_new, (void *)memory_bio_new},
+    {Py_tp_dealloc, (void *)memory_bio_dealloc},
+    {Py_tp_methods, memory_bio_methods},
+    {Py_tp_getset, memory_bio_getset},
+    {Py_tp_doc, "A memory buffer for TLS without sockets (ssl documentation, \"Memory BIO Support\")."},
+    {0, NULL},
+};
+
+static PyType_Spec memory_bio_spec = {
+    "_tls_bootstrap._core.MemoryBIO", sizeof(memory_bio), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, memory_bio_slots,
+};
+
+int tb_membio_type_add(PyObject *module, core_state *state)
+{
+    state->memory_bio_type = (PyTypeObject *)PyType_FromSpec(&memory_bio_spec);
+    if (state->memory_bio_type == NULL)
+        return -1;
+    return tb_type_bind_module((PyObject *)state->memory_bio_type, module);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every difference between CPython versions that the C half has to know.
+ *
+ * Python 3 is compiled against the limited API of 3.4, so that one file serves 3.4 and everything
+ * later; Python 2.7 is compiled against its full API minus whatever depends on the width of
+ * unicode, so that one file serves UCS2 and UCS4 builds.  No other file tests a Python version. */
+#ifndef TB_PYTHON_COMPAT_H
+#define TB_PYTHON_COMPAT_H
+
+#define PY_SSIZE_T_CLEAN
+#if !defined(TB_PYTHON2) && !defined(Py_LIMITED_API)
+#define Py_LIMITED_API 0x03040000
+#endif
+#include <Python.h>
+
+#include <stddef.h>
+
+#if defined(TB_PYTHON2) != (PY_MAJOR_VERSION < 3)
+#error "TB_PYTHON2 must be defined exactly when the headers are Python 2.7's"
+#endif
+
+/* ---- buffers --------------------------------------------------------------------------------
+ * Py_buffer joined the limited API in 3.11 only, but its layout has not changed since 3.3 and the
+ * functions are exported by every Python 3.  The struct is therefore declared here, the functions
+ * are looked up at import, and the layout is tested once before it is trusted. */
+typedef struct {
+    void *buf;
+    PyObject *obj; /* owned by the view */
+    Py_ssize_t len;
+    Py_ssize_t itemsize;
+    int readonly;
+    int ndim;
+    char *format;
+    Py_ssize_t *shape;
+    Py_ssize_t *strides;
+    Py_ssize_t *suboffsets;
+    void *internal;
+    Py_ssize_t spare[4]; /* 2.7's struct is longer (smalltable); room is all it needs */
+} tb_buffer_layout;
+
+typedef struct {
+    tb_buffer_layout layout;
+    const void *data; /* valid until tb_view_release() */
+    Py_ssize_t length;
+    int held;         /* layout must be released */
+    void *bounce;     /* 2.7: private copy for an object that knows only the old buffer protocol */
+    PyObject *target; /* 2.7: where the bounce buffer is written back to; borrowed */
+} tb_view;
+
+/* Takes a view of any bytes-like object.  On 2.7 unicode is refused: the old buffer protocol would
+ * expose its internal UCS2/UCS4 representation.  Returns 0, or -1 with TypeError/BufferError. */
+int tb_view_get(PyObject *object, tb_view *view);
+/* The same for writing; the memory may be written through (void *)view->data. */
+int tb_view_get_writable(PyObject *object, tb_view *view);
+void tb_view_release(tb_view *view);
+
+/* ---- native str: `str` of the running Python ------------------------------------------------- */
+PyObject *tb_native_str(const char *utf8);
+PyObject *tb_native_str_len(const char *utf8, Py_ssize_t length);
+/* Like tb_native_str, for text of unknown encoding: undecodable bytes become backslash escapes. */
+PyObject *tb_native_str_lossy(const char *text);
+int tb_native_str_check(PyObject *object);
+/* Borrowed pointer into a native str.  On Python 3 the UTF-8 form is kept alive through *holder,
+ * which the caller decrefs after use (NULL on 2.7).  NULL with TypeError/ValueError (embedded NUL). */
+const char *tb_native_str_data(PyObject *object, PyObject **holder);
+/* A native str for a path that came in as bytes (str on 2.7), decoded as the file system's names. */
+PyObject *tb_native_path(PyObject *path);
+/* A native str for an environment variable's value. */
+PyObject *tb_native_environment(const char *value);
+/* Any int of 64 bits, negative ones as their two's complement.  0, or -1 with an exception. */
+int tb_as_uint64(PyObject *object, unsigned long long *value);
+/* An int as C int.  0, or -1 with TypeError or OverflowError. */
+int tb_as_int(PyObject *object, int *value);
+/* printf to a native str; unlike PyErr_Format("%s") it takes all of C's conversions. */
+PyObject *tb_native_str_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#ifdef TB_PYTHON2
+#define TB_NATIVE_FORMAT "s" /* Py_BuildValue of a C string to native str: the same letter on both */
+#define tb_long_from_size PyInt_FromSize_t
+PyObject *tb_long_from_long(long value); /* an int where it fits, as 2.7's own modules return */
+#else
+#define tb_long_from_size PyLong_FromSize_t
+#define tb_long_from_long PyLong_FromLong
+#endif
+
+/* ---- types ----------------------------------------------------------------------------------- */
+#ifdef TB_PYTHON2
+typedef struct {
+    int slot;
+    void *pfunc;
+} PyType_Slot;
+typedef struct {
+    const char *name;
+    int basicsize;
+    int itemsize;
+    unsigned int flags;
+    PyType_Slot *slots;
+} PyType_Spec;
+enum {
+    Py_tp_dealloc = 1,
+    Py_tp_new,
+    Py_tp_init,
+    Py_tp_methods,
+    Py_tp_getset,
+    Py_tp_doc,
+    Py_tp_traverse,
+    Py_tp_clear,
+    Py_tp_repr,
+    Py_tp_hash,
+    Py_tp_richcompare
+};
+PyObject *PyType_FromSpec(PyType_Spec *spec);
+typedef long Py_hash_t;
+#endif
+
+/* tp_alloc of `type` (never called with a static type). */
+PyObject *tb_type_alloc(PyTypeObject *type);
+/* Ends a tp_dealloc: frees the memory and gives up the instance's reference to its type.  `mine` is
+ * the C type whose dealloc runs.  Before 3.8 a Python subclass's dealloc drops that reference
+ * itself, so it must be dropped here for exact instances only. */
+void tb_type_free(PyObject *self, PyTypeObject *mine);
+/* Heap types must visit their type from 3.9 on, and must not before. */
+int tb_type_visit(PyObject *self, visitproc visit, void *arg);
+/* tp_new of a type that only the core itself may instantiate (with tb_type_alloc). */
+PyObject *tb_type_no_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
+/* The module that made `type` or one of its bases; new reference. */
+int tb_type_bind_module(PyObject *type, PyObject *module);
+PyObject *tb_type_module(PyTypeObject *type);
+
+/* A running interpreter's version, PY_VERSION_HEX style (the headers tell only what we were compiled with). */
+extern unsigned long tb_python_version;
+
+/* A weak reference's referent as a new reference, or NULL without an exception if it is gone. */
+PyObject *tb_weakref_get(PyObject *reference);
+
+/* ---- the module ------------------------------------------------------------------------------
+ * python_compat.c holds the init function; module.c describes the module through these. */
+typedef struct {
+    const char *name;
+    const char *doc;
+    size_t state_size;
+    PyMethodDef *methods;
+    int (*exec)(PyObject *module);
+    traverseproc traverse;
+    inquiry clear;
+} tb_module_description;
+
+extern const tb_module_description tb_module;
+
+void *tb_module_state(PyObject *module);
+
+#endif
