@@ -6,8 +6,8 @@ import sys
 
 
 class TlsBootstrapPipFinder(object):
-    own = ("_tls_bootstrap_pip",)  # looked up in our own directory, never along sys.path
-    names = own + ("requests", "urllib3", "truststore")
+    names = ("requests", "urllib3", "truststore", "_tls_bootstrap_pip")
+    own = {}  # name of a package of ours -> the only directory it is loaded from
 
     def find_spec(self, name, path=None, target=None):
         if name[:12] == "pip._vendor." or name in self.names:
@@ -25,10 +25,10 @@ class TlsBootstrapPipFinder(object):
                 if question == "find_spec":
                     from importlib.machinery import PathFinder
 
-                    return PathFinder.find_spec(name, [self.directory])
+                    return PathFinder.find_spec(name, [self.own[name]])
                 from pkgutil import ImpImporter
 
-                return ImpImporter(self.directory).find_module(name)
+                return ImpImporter(self.own[name]).find_module(name)
             if "pip" not in sys.modules:
                 return None
             import _tls_bootstrap_pip as hook
@@ -44,5 +44,7 @@ def start():
     for finder in sys.meta_path:
         if type(finder).__name__ == "TlsBootstrapPipFinder":
             return
-    TlsBootstrapPipFinder.directory = __file__.rpartition("/")[0]
+    directory = __file__.rpartition("/")[0]
+    TlsBootstrapPipFinder.directory = directory  # that of _tls_bootstrap
+    TlsBootstrapPipFinder.own = {"_tls_bootstrap_pip": directory}
     sys.meta_path.insert(0, TlsBootstrapPipFinder())

@@ -52,7 +52,7 @@ def load(finder):
 
 def _import_from_own_directory(finder):
     names, own = finder.names, finder.own
-    finder.own = own + (NAME,)
+    finder.own = dict(own, **{NAME: finder.directory})
     finder.names = names + (NAME,)
     try:
         return __import__(NAME)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs as `python -E -s inspect_target.py` in the interpreter under examination.
+
+Prints one line of JSON about the interpreter, then one about `_tls_bootstrap`. They are separate
+because importing a damaged module may kill the process.
+"""
+import json
+import os
+import sys
+
+MODULE = "_tls_bootstrap"
+
+
+def say(facts):
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
+
+
+def mapped_libraries():
+    """Paths of the TLS libraries in this process."""
+    found = set()
+    with open("/proc/self/maps") as stream:
+        for line in stream:
+            path = line.split(None, 5)[5:]
+            if path and os.path.basename(path[0]).startswith(("libssl", "libcrypto")):
+                found.add(path[0].strip())
+    return found
+
+
+def find(name, directories):
+    """The directory along `directories` that has the package `name`, or None."""
+    for directory in directories:
+        if os.path.isdir(os.path.join(directory, name)):
+            return directory
+    return None
+
+
+def pip_facts():
+    """Where `python -m pip` finds pip, without importing it."""
+    directory = find("pip", sys.path)
+    if directory is None:
+        return None
+    path = os.path.join(directory, "pip", "__init__.py")
+    version = None
+    try:
+        with open(path) as stream:
+            for line in stream:
+                if line.startswith("__version__"):
+                    version = line.split("=")[1].strip().strip("\"'")
+                    break
+        modified = int(os.stat(path).st_mtime)
+    except (IOError, OSError):
+        return None
+    return {"directory": directory, "path": path, "version": version, "modified": modified}
+
+
+def interpreter_facts():
+    finder = None
+    for candidate in sys.meta_path:
+        if type(candidate).__name__ == "TlsBootstrapPipFinder":
+            finder = candidate
+    home = find(MODULE, sys.path)
+    hook = find("_tls_bootstrap_pip", sys.path)
+    return {
+        "executable": sys.executable,
+        "version": "%d.%d.%d" % sys.version_info[:3],
+        "virtual": getattr(sys, "base_prefix", sys.prefix) != sys.prefix or hasattr(sys, "real_prefix"),
+        "module_directory": home,
+        "hook_directory": hook,
+        "hook_files": sorted(name for name in os.listdir(hook) if name.startswith("_tls_bootstrap_pip"))
+        if hook
+        else [],
+        "armed": finder is not None,
+        "armed_directory": getattr(finder, "directory", None),
+        "pip": pip_facts(),
+    }
+
+
+def fips_enabled():
+    try:
+        with open("/proc/sys/crypto/fips_enabled") as stream:
+            return stream.read().strip() == "1"
+    except (IOError, OSError):
+        return False
+
+
+def module_facts():
+    facts = {"fips": fips_enabled()}
+    ssl_before = sorted(name for name in ("ssl", "_ssl") if name in sys.modules)
+    libraries_before = mapped_libraries()
+    try:
+        module = __import__(MODULE)
+        core = sys.modules[MODULE + "._core"]
+    except BaseException as error:
+        facts["error"] = "%s: %s" % (type(error).__name__, error)
+        return facts
+    facts["path"] = module.__file__
+    facts["core"] = core.__file__
+    facts["version"] = getattr(module, "__version__", None)
+    facts["flavour"] = core.flavour
+    facts["openssl"] = module.OPENSSL_VERSION
+    ssl_after = sorted(name for name in ("ssl", "_ssl") if name in sys.modules)
+    facts["ssl_imported"] = sorted(set(ssl_after) - set(ssl_before))
+    facts["foreign_libraries"] = sorted(mapped_libraries() - libraries_before)
+    facts["exports"] = exported_symbols(core.__file__)
+    try:
+        context = module.create_default_context()
+        facts["minimum"] = str(getattr(context.minimum_version, "name", context.minimum_version))
+        facts["maximum"] = str(getattr(context.maximum_version, "name", context.maximum_version))
+        facts["groups"] = list(context.get_groups())
+        facts["authorities"] = context.cert_store_stats().get("x509_ca")
+        paths = module.get_default_verify_paths()
+        facts["ca_bundle"] = paths.cafile or paths.capath
+    except Exception as error:
+        facts["context_error"] = "%s: %s" % (type(error).__name__, error)
+    return facts
+
+
+def exported_symbols(path):
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import elf
+
+    del sys.path[0]
+    return elf.exported_symbols(path)
+
+
+def main():
+    del sys.path[0]  # the directory of this script
+    say(interpreter_facts())
+    say(module_facts())
+
+
+if __name__ == "__main__":
+    main()

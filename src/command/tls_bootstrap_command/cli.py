@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line of `tls-bootstrap`."""
+import argparse
+import sys
+
+from . import check, files, interpreters, output, record, runner, status
+from .errors import CANNOT_RUN, CommandError
+from .guest import Guest, Workshop
+
+EXIT_CODES = """exit codes of check:
+  0  every counted pip uses _tls_bootstrap
+  1  something is broken
+  2  installed, but pip does not use it (the reason is printed)
+  3  there is no system pip
+  4  the check itself could not run
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.print_usage(sys.stderr)
+        self.exit(CANNOT_RUN, "%s: %s\n" % (self.prog, message))
+
+
+def make_parser():
+    parser = Parser(prog="tls-bootstrap", description="Modern TLS for the system's pip.")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    checker = verbs.add_parser(
+        "check", help="prove that pip uses _tls_bootstrap", epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    checker.add_argument("--python", action="append", default=[], metavar="PATH", help="check this interpreter's pip")
+    checker.add_argument("--pip", action="append", default=[], metavar="PATH", help="check this pip script")
+    checker.add_argument("--json", action="store_true", help="print JSON instead of TAP")
+    checker.add_argument("--record", action="store_true", help="keep the result for `status` (root)")
+    checker.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    verbs.add_parser("status", help="show what is installed and switched on")
+    verbs.add_parser("pip", help="run the system's pip over _tls_bootstrap: pip [--python PATH] ...")
+    verbs.add_parser("version", help="print the version")
+    return parser
+
+
+def main(arguments):
+    """Run the command; return its exit code."""
+    try:
+        if arguments[:1] == ["pip"]:
+            return runner.run(*runner.parse(arguments[1:]))
+        options = make_parser().parse_args(arguments)
+        if options.verb == "check":
+            return run_check(options)
+        if options.verb == "status":
+            with Workshop(Guest()) as workshop:
+                for line in status.lines(workshop):
+                    print(line)
+            return 0
+        if options.verb == "version":
+            print("tls-bootstrap %s" % (files.version() or "of unknown version"))
+            return 0
+        make_parser().error("a verb is needed: check, status, pip or version")
+    except CommandError as error:
+        sys.stderr.write("tls-bootstrap: %s\n" % error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("tls-bootstrap: interrupted\n")
+        return 130
+
+
+def run_check(options):
+    chosen = [interpreters.by_name(path) for path in options.python]
+    chosen += [interpreters.by_pip(path) for path in options.pip]
+    with Workshop(Guest()) as workshop:
+        reports = check.run(workshop, chosen, show_progress)
+    show_progress("")
+    code = check.exit_code(reports)
+    if options.json:
+        print(output.as_json(reports, code, files.version()))
+    elif not options.quiet:
+        for line in output.tap(reports):
+            print(line)
+    if options.record:
+        record.write(reports, code)
+    return code
+
+
+def show_progress(text):
+    """On a terminal, keep one line of progress; an empty text clears it."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\033[K" + text)
+        sys.stderr.flush()

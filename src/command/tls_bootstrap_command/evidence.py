@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Do the server's connections and pip's trace speak of the same handshakes?
+
+Each end computes the TLS exporter value of a connection (RFC 8446 section 7.5; RFC 5705 with RFC 7627)
+from the secrets of that handshake and the check's nonce. Equal values in the server's report and in
+the trace mean that `_tls_bootstrap` in the traced process made this very connection.
+"""
+import json
+
+
+def header(nonce):
+    """The first line of a trace file, bytes."""
+    return (json.dumps({"tls-bootstrap-trace": 1, "nonce": nonce}) + "\n").encode("ascii")
+
+
+def parse_trace(data, nonce):
+    """The connection lines of a trace; an empty list when it is not the file that we began."""
+    lines = data.decode("ascii", "replace").splitlines()
+    if not lines or data[: len(header(nonce))] != header(nonce):
+        return []
+    connections = []
+    for line in lines[1:]:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and entry.get("side") == "client":
+            connections.append(entry)
+    return connections
+
+
+class Match(object):
+    """The comparison of one pip run.
+
+    served    -- connections over which something was asked for
+    matched   -- pairs (server's facts, trace entry) of equal exporter value
+    unmatched -- served connections that no trace entry claims
+    download  -- the pair that carried the wheel, or None
+    """
+
+    def __init__(self, connections, trace, wheel_path):
+        self.served = [facts for facts in connections if facts["requests"]]
+        self.failed = [facts for facts in connections if facts["error"] and not facts["requests"]]
+        self.trace = trace
+        self.matched = []
+        self.unmatched = []
+        self.download = None
+        unused = dict((entry.get("exporter"), entry) for entry in trace if entry.get("exporter"))
+        for facts in self.served:
+            entry = unused.pop(facts["exporter"], None)
+            if entry is None or not _same_process(facts, entry):
+                self.unmatched.append(facts)
+                continue
+            self.matched.append((facts, entry))
+            if wheel_path in facts["requests"]:
+                self.download = (facts, entry)
+
+    @property
+    def proves_use(self):
+        return self.download is not None and not self.unmatched
+
+
+def _same_process(facts, entry):
+    """The kernel's word on who was connected; true when the kernel does not tell."""
+    return facts.get("client_pid", entry.get("pid")) == entry.get("pid")

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The user that pip and every other child runs as, and the directory they work in."""
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import tempfile
+
+from .errors import CommandError
+
+GUEST_NAME = "nobody"
+
+
+class Guest(object):
+    """Who runs the children: the caller, or an unprivileged user when root calls."""
+
+    def __init__(self):
+        self.is_other = os.geteuid() == 0
+        self.uid, self.gid = os.geteuid(), os.getegid()
+        self.name = None
+        if self.is_other:
+            try:
+                entry = pwd.getpwnam(GUEST_NAME)
+            except KeyError:
+                raise CommandError(
+                    "as root the check runs pip as the user %s, which this system does not have: "
+                    "run it as an ordinary user" % GUEST_NAME
+                )
+            self.uid, self.gid, self.name = entry.pw_uid, entry.pw_gid, entry.pw_name
+
+    def become(self):
+        """Called in the child, before exec."""
+        os.setsid()
+        os.umask(0o077)
+        if self.is_other:
+            os.setgroups([])
+            os.setgid(self.gid)
+            os.setuid(self.uid)
+
+    def own(self, descriptor):
+        """Give an open file to the guest."""
+        if self.is_other:
+            os.fchown(descriptor, self.uid, self.gid)
+
+
+class Workshop(object):
+    """An own, at first empty directory of mode 0700 that belongs to the guest. Context manager."""
+
+    def __init__(self, guest):
+        self.guest = guest
+        self.path = None
+
+    def __enter__(self):
+        self.path = tempfile.mkdtemp(prefix="tls-bootstrap-")
+        if self.guest.is_other:
+            os.chown(self.path, self.guest.uid, self.guest.gid)
+        return self
+
+    def __exit__(self, *exception):
+        if not self.guest.is_other:
+            shutil.rmtree(self.path, ignore_errors=True)
+            return
+        # The guest could exchange parts of the tree while root removes it: let the guest do it.
+        subprocess.call(["/bin/rm", "-rf", "--", self.path], preexec_fn=self.guest.become, cwd="/")
+        if os.path.lexists(self.path):
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def directory(self, name):
+        """Make an own directory of mode 0700 for the guest; return its path."""
+        path = os.path.join(self.path, name)
+        os.mkdir(path, 0o700)
+        if self.guest.is_other:
+            os.lchown(path, self.guest.uid, self.guest.gid)
+        return path
+
+    def write(self, name, data):
+        """Make the new file `name` (mode 0600, the guest's) with the bytes `data`; return its path."""
+        path = os.path.join(self.path, name)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        descriptor = os.open(path, flags, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            self.guest.own(descriptor)
+            stream.write(data)
+        return path
+
+    def read(self, name, limit):
+        """The bytes of a regular file of the guest's, at most `limit`; b"" when there is none."""
+        path = os.path.join(self.path, name)
+        flags = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0)
+        try:
+            descriptor = os.open(path, flags)
+        except OSError:
+            return b""
+        with os.fdopen(descriptor, "rb") as stream:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or status.st_uid != self.guest.uid:
+                return b""
+            return stream.read(limit)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running children with a time limit, without their output filling a pipe."""
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+
+OUTPUT_LIMIT = 1 << 20
+
+
+class Outcome(object):
+    """What became of a child: `code` (negative for a signal), `out`, `err` and `timed_out`."""
+
+    def __init__(self, code, out, err, timed_out):
+        self.code, self.out, self.err, self.timed_out = code, out, err, timed_out
+
+    def failure(self):
+        """The last thing that the child said, or how it ended, in one line."""
+        if self.timed_out:
+            return "did not end within the time limit"
+        if self.code < 0:
+            return "was killed by signal %d" % -self.code
+        lines = [line.strip() for line in (self.err + "\n" + self.out).splitlines() if line.strip()]
+        errors = [line for line in lines if "rror" in line]
+        said = (errors or lines or [""])[-1]
+        return "ended with exit code %d%s" % (self.code, ": " + said[:400] if said else "")
+
+
+def run(arguments, environment, directory, guest, limit):
+    """Run a child as `guest` in `directory` for at most `limit` seconds; return its Outcome.
+
+    Raises OSError when the program cannot be started.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        with open(os.devnull, "rb") as nothing:
+            process = subprocess.Popen(
+                arguments, env=environment, cwd=directory, preexec_fn=guest.become,
+                stdin=nothing, stdout=out, stderr=err, close_fds=True,
+            )
+        expired = []
+
+        def expire():
+            expired.append(True)
+            kill_group(process)
+
+        timer = threading.Timer(limit, expire)
+        timer.start()
+        try:
+            code = process.wait()
+        finally:
+            timer.cancel()
+            kill_group(process)  # grandchildren that outlived the child
+        return Outcome(code, _text(out), _text(err), bool(expired))
+
+
+def _text(stream):
+    stream.seek(0)
+    text = stream.read(OUTPUT_LIMIT).decode("utf-8", "replace")
+    return text if isinstance(text, str) else text.encode("utf-8")
+
+
+def kill_group(process):
+    """Kill the session that the child leads, itself included."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except OSError:
+        pass
