@@ -66,7 +66,8 @@ class Build(object):
         self.output = output
         self.arch = arch
         self.own_libc = own_libc
-        self.objects = os.path.join("build", "obj", os.path.relpath(output, "build").replace(os.sep, "-"))
+        name = os.path.relpath(output, "build").replace(os.sep, "-").lstrip(".-")
+        self.objects = os.path.join("build", "obj", name or flavour)
         self.core = os.environ.get("CORE_DIR") or os.path.join("src", "core")
         self.toolchain = Toolchain()
         self.sources = sorted(glob.glob(os.path.join(self.core, "*.c")))

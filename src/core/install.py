@@ -48,6 +48,7 @@ def main(arguments):
     parser.add_argument("--destdir", default="")
     parser.add_argument("--sitedir", default="")
     chosen = parser.parse_args(arguments)
+    os.umask(0o022)
     if chosen.part == "command":
         install_command(chosen.destdir)
         return
@@ -114,7 +115,7 @@ def copy_tree(source, target, endings):
 
 
 def put(source, target, mode=0o644):
-    """Install one file: complete or not at all, with this mode whatever the umask is."""
+    """Install one file: complete or not at all."""
     print("install %s" % target)
     parent = os.path.dirname(target)
     if not os.path.isdir(parent):
