@@ -52,8 +52,12 @@ def main(arguments):
     if chosen.part == "command":
         install_command(chosen.destdir)
         return
-    major, place = site_directory(os.environ.get("PYTHON") or sys.executable)
-    target = below(chosen.destdir, chosen.sitedir or place)
+    if chosen.sitedir:
+        # Asks no interpreter: a builder installs for Python 2.7 without having one.
+        major = 2 if "/python2" in chosen.sitedir else 3
+    else:
+        major, chosen.sitedir = site_directory(os.environ.get("PYTHON") or sys.executable)
+    target = below(chosen.destdir, chosen.sitedir)
     if chosen.part == "module":
         install_module(major, chosen.flavour, target)
     else:
@@ -95,11 +99,13 @@ def install_command(destdir):
     put(os.path.join(COMMAND_DIRECTORY, "tls-bootstrap"), below(destdir, "/usr/bin/tls-bootstrap"), 0o755)
     package = "tls_bootstrap_command"
     copy_tree(os.path.join(COMMAND_DIRECTORY, package), below(destdir, os.path.join(DATA_DIRECTORY, package)), (".py",))
-    manuals = os.path.join(COMMAND_DIRECTORY, "man")
-    if os.path.isdir(manuals):
-        for name in sorted(os.listdir(manuals)):
-            section = name.rsplit(".", 1)[-1]
-            put(os.path.join(manuals, name), below(destdir, "/usr/share/man/man%s/%s" % (section, name)))
+    # `tls-bootstrap pip` works without the hook being installed in any interpreter, so it has its own copy.
+    copy_tree(HOOK_DIRECTORY, below(destdir, os.path.join(DATA_DIRECTORY, "pip_hook")), (".py",))
+    put("VERSION", below(destdir, os.path.join(DATA_DIRECTORY, "VERSION")))
+    for name in sorted(os.listdir(COMMAND_DIRECTORY)):
+        section = name.rsplit(".", 1)[-1]
+        if section.isdigit():
+            put(os.path.join(COMMAND_DIRECTORY, name), below(destdir, "/usr/share/man/man%s/%s" % (section, name)))
 
 
 def copy_tree(source, target, endings):
