@@ -61,7 +61,7 @@ def main(arguments):
     if chosen.part == "module":
         install_module(major, chosen.flavour, target)
     else:
-        install_hook(target)
+        install_hook(major, target)
 
 
 def site_directory(python):
@@ -91,8 +91,9 @@ def install_module(major, flavour, target):
     put(os.path.join(source, BINARY[major]), os.path.join(target, PACKAGE, BINARY[major]), 0o755)
 
 
-def install_hook(target):
-    copy_tree(HOOK_DIRECTORY, target, (".py", ".pth", ".start"))
+def install_hook(major, target):
+    # .start files are read by Python 3.15 and later (PEP 829).
+    copy_tree(HOOK_DIRECTORY, target, (".py", ".pth") + ((".start",) if major == 3 else ()))
 
 
 def install_command(destdir):
