@@ -151,39 +151,47 @@ def _pip_runs(report, workshop):
             "it made %d connections" % len(plain.match.trace),
         )
         stranger = pip.download(server, "TLSv1.2", server.stranger, contents)
-        refused = not stranger.succeeded and not stranger.match.served and bool(stranger.match.failed)
+        _refusal(report, stranger)
+    _mapped_file(report)
+    _conclude(report, runs, plain, stranger)
+
+
+def _refusal(report, stranger):
+    text = "pip refuses an index whose authority it does not trust"
+    if stranger.match.served or stranger.match.failed:
         report.point(
-            refused, "pip refuses an index whose authority it does not trust",
+            not stranger.succeeded and not stranger.match.served, text,
             "pip ended with exit code %d after %d requests"
             % (stranger.outcome.code, len(stranger.match.served)),
         )
-    mapped = _mapped_file(report)
-    _conclude(report, runs, plain, refused, mapped)
+    else:
+        report.skip(text, "pip did not get as far as a connection")
 
 
 def _mapped_file(report):
-    """Is the file in pip's memory the one that the package installed? False only if it is not."""
+    """Is the file in pip's memory the one that the package installed?"""
     text = "the file mapped in pip's process is the installed one"
     seen = [(served, entry) for served, entry in report.connections if "client_mapped" in served]
     if not seen:
         report.skip(text, "pip's process could not be looked at")
-        return True
+        return
     core = report.interpreter.module["core"]
     for served, entry in seen:
         if core not in served["client_mapped"] or entry["core"] != core:
-            return report.point(False, text, "mapped: %s, installed: %s" % (served["client_mapped"], core))
+            report.point(False, text, "mapped: %s, installed: %s" % (served["client_mapped"], core))
+            return
     package = packages.owner(core)
     if package is None:
         report.point(True, text + " (%s, which belongs to no package)" % core)
-        return True
+        return
     changed = packages.is_changed(core, package)
     text += " (%s of package %s)" % (core, package)
-    return report.point(not changed, text, "the package database says that the file was changed")
+    report.point(not changed, text, "the package database says that the file was changed")
 
 
-def _conclude(report, runs, plain, refused, mapped):
+def _conclude(report, runs, plain, stranger):
     facts = report.interpreter.facts
-    if not refused:
+    if stranger.succeeded or stranger.match.served:
         report.conclude(BROKEN, "pip accepts an authority that it was not told to trust", None)
     elif plain.match.trace:
         report.conclude(BROKEN, "the off switch TLS_BOOTSTRAP_PIP=0 has no effect", None)
@@ -198,6 +206,8 @@ def _conclude(report, runs, plain, refused, mapped):
             )
     elif any(run.match.trace for run in runs.values()):
         _conclude_partial_use(report, runs)
+    elif not plain.succeeded and not any(run.match.served for run in runs.values()):
+        report.conclude(BROKEN, "pip itself does not work, without the hook either: " + plain.failure(), None)
     elif not runs["TLSv1.2"].succeeded and plain.succeeded:
         report.conclude(
             BROKEN, "pip fails with the hook and works without it: " + runs["TLSv1.2"].failure(),

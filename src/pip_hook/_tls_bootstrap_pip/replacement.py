@@ -8,7 +8,7 @@ NAME = "_tls_bootstrap"
 # What the pips up to 26 take from `ssl` at import. urllib3 2 asks for its names in one statement and
 # goes on without any TLS when a single one is missing, so all of them are asked for beforehand.
 NAMES = (
-    "CERT_NONE CERT_OPTIONAL CERT_REQUIRED CertificateError ENCODING_DER HAS_ALPN"
+    "CERT_NONE CERT_OPTIONAL CERT_REQUIRED CertificateError HAS_ALPN"
     " HAS_NEVER_CHECK_COMMON_NAME HAS_SNI MemoryBIO OPENSSL_VERSION OPENSSL_VERSION_INFO"
     " OPENSSL_VERSION_NUMBER OP_ALL OP_NO_COMPRESSION OP_NO_SSLv2 OP_NO_SSLv3 OP_NO_TICKET OP_NO_TLSv1"
     " OP_NO_TLSv1_1 OP_NO_TLSv1_2 OP_NO_TLSv1_3 PROTOCOL_SSLv23 PROTOCOL_TLS PROTOCOL_TLS_CLIENT"
@@ -45,9 +45,9 @@ def load(finder):
     home = os.path.join(finder.directory, NAME)
     if os.path.dirname(os.path.abspath(getattr(module, "__file__", None) or "")) != home:
         raise Unusable("the %s in use is %s, not the one in %s" % (NAME, module, finder.directory))
-    probe(module)
-    low_level = sys.modules.get(NAME + "._core", module)
-    return module, low_level if hasattr(low_level, "ENCODING_DER") else module
+    low_level = getattr(module, "_ssl", None)  # what truststore imports as _ssl
+    probe(module, low_level)
+    return module, low_level
 
 
 def _import_from_own_directory(finder):
@@ -66,9 +66,10 @@ def _import_from_own_directory(finder):
         finder.names = names
 
 
-def probe(module):
-    """Raise Unusable unless `module` has all that the pips of every era take from `ssl`."""
+def probe(module, low_level):
+    """Raise Unusable unless the modules have all that the pips of every era take from `ssl` and `_ssl`."""
     missing = [name for name in NAMES if not hasattr(module, name)]
+    missing += [] if hasattr(low_level, "ENCODING_DER") else ["_ssl.ENCODING_DER"]
     for owner, names in (
         ("SSLContext", CONTEXT_NAMES),
         ("SSLSocket", CONNECTION_NAMES),
