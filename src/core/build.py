@@ -150,7 +150,7 @@ class Build(object):
         inputs = objects + [version_script] + [name for name in libraries if name.endswith(".a")]
         if up_to_date(target, inputs, command + identity, record):
             return
-        temporary = target + ".new"
+        temporary = beside_package(target)
         run_all([(command + ["-o", temporary], None, None)], 1)
         os.rename(temporary, target)
         remember(record, command + identity)
@@ -256,8 +256,14 @@ def copy_python_files(tree):
 def replace_file(source, target):
     if os.path.exists(target) and filecmp.cmp(source, target, shallow=False):
         return
-    shutil.copyfile(source, target + ".new")
-    os.rename(target + ".new", target)
+    temporary = beside_package(target)
+    shutil.copyfile(source, temporary)
+    os.rename(temporary, target)
+
+
+def beside_package(target):
+    """A name for a file being made: in the tree, but outside the package, which others may be reading or copying."""
+    return os.path.join(os.path.dirname(os.path.dirname(target)), ".new-" + os.path.basename(target))
 
 
 def copy_prebuilt(prebuilt, output):

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs test directories on every CPython of this machine, against the built trees.
+
+    python -m toolkit.interpreters list
+    python -m toolkit.interpreters run [--flavour F] [--only 2.7,3.13] tests/unit ... [-- PYTEST ARGUMENTS]
+
+One interpreter per version is taken: those in TEST_PYTHONS (paths, separated by colons) if it is set, else pyenv's,
+those on PATH and the system's. Each gets a pytest that fits it, from the pinned lists in test_requirements/, kept in
+the cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import concurrent.futures
+import json
+import os
+import shutil
+import subprocess
+import time
+import xml.etree.ElementTree
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from openssl import cache
+from openssl.errors import BuildError, run_main
+from toolkit import tools
+
+PROBE = """
+import json, platform, sys, sysconfig
+print(json.dumps([
+    platform.python_implementation(), list(sys.version_info[:3]), sys.maxunicode > 65535,
+    bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+]))
+"""
+REQUIREMENTS = Path(__file__).with_name("test_requirements")
+LOGS = Path("build", "log")
+#: Seconds after which a whole run on one interpreter is ended.
+TIME_LIMIT = 1800
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A CPython: its executable, its version as numbers, and what else decides which file fits it."""
+
+    path: str
+    version: tuple[int, int, int]
+    wide_unicode: bool
+    free_threaded: bool
+
+    @property
+    def name(self) -> str:
+        """A short name, unique among the interpreters that `find` returns: "3.13", "2.7", "2.7-ucs2"."""
+        narrow = "" if self.wide_unicode else "-ucs2"
+        return "%d.%d" % self.version[:2] + narrow + ("t" if self.free_threaded else "")
+
+
+@dataclass
+class Outcome:
+    """What one pytest run counted. `complaint` tells what went wrong outside any test."""
+
+    name: str
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0
+    log: Path | None = None
+    complaint: str = ""
+    reasons: collections.Counter[str] = field(default_factory=collections.Counter)
+    failures: list[str] = field(default_factory=list)
+
+    def line(self) -> str:
+        """One line for a person."""
+        text = f"{self.name:24} {self.passed:5} passed {self.failed:3} failed {self.skipped:3} skipped {self.seconds:5.0f} s"
+        return text + (f"  ({self.log})" if self.log else "") + (f"  {self.complaint}" if self.complaint else "")
+
+
+def find() -> list[Interpreter]:
+    """One interpreter per version (and unicode width, and threading model), oldest first."""
+    found: dict[str, Interpreter] = {}
+    for path in _candidates():
+        interpreter = _probe(path)
+        if interpreter and interpreter.version >= (2, 7):
+            found.setdefault(interpreter.name, interpreter)
+    return sorted(found.values(), key=lambda item: (item.version, item.name))
+
+
+def _candidates() -> Iterable[str]:
+    if os.environ.get("TEST_PYTHONS"):
+        return os.environ["TEST_PYTHONS"].split(":")
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    paths = [str(path) for path in sorted(pyenv.glob("versions/*/bin/python"))]
+    names = ["python2.7", "python3", *(f"python3.{minor}" for minor in range(4, 20))]
+    paths += [f"/usr/bin/{name}" for name in names]
+    return paths + [path for path in map(shutil.which, names) if path]
+
+
+def _probe(path: str) -> Interpreter | None:
+    try:
+        done = subprocess.run([path, "-c", PROBE], capture_output=True, text=True, timeout=60, check=True)
+        implementation, version, wide, free_threaded = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return Interpreter(path, tuple(version), wide, free_threaded) if implementation == "CPython" else None
+
+
+def requirements(interpreter: Interpreter) -> Path | None:
+    """The list of pinned packages for an interpreter, or None if no pytest is known that fits it."""
+    known = sorted(REQUIREMENTS.glob("*.txt"), key=lambda path: [int(part) for part in path.stem.split(".")])
+    fitting = [path for path in known if [int(part) for part in path.stem.split(".")] <= list(interpreter.version[:2])]
+    same_major = [path for path in fitting if path.stem[0] == str(interpreter.version[0])]
+    return same_major[-1] if same_major else None
+
+
+def pytest_directory(interpreter: Interpreter) -> Path:
+    """A directory for PYTHONPATH that holds pytest for an interpreter, from the cache. Raises BuildError."""
+    listed = requirements(interpreter)
+    if listed is None:
+        raise BuildError(f"{interpreter.path}: no pytest is known for Python {interpreter.name}")
+    pinned = listed.read_text(encoding="utf-8")
+
+    def make(directory: str) -> None:
+        print(f"tests: installing pytest for Python {interpreter.name} into the cache", flush=True)
+        options = ["install", "-q", "--no-deps", "--target", directory, "-r", str(listed)]
+        if interpreter.version[0] == 2:
+            command = [interpreter.path, "-m", "pip", *options]
+        else:
+            # By the tools' pip, since an old one cannot choose among today's packages; pure Python only.
+            version = "%d.%d" % interpreter.version[:2]
+            pure = ["--platform", "any", "--implementation", "py", "--abi", "none", "--only-binary", ":all:"]
+            command = [tools.python(), "-m", "pip", *options, *pure, "--python-version", version]
+        tools.run_quietly(command, f"installing pytest for {interpreter.path}")
+
+    return Path(cache.entry("pytest", f"{interpreter.name}-{cache.key_of(pinned)}", make))
+
+
+def tree_for(interpreter: Interpreter, flavour: str) -> Path:
+    """The built tree that fits an interpreter. Raises BuildError when it is not built."""
+    tree = Path("build", *([] if flavour == "bundled" else [flavour]), f"py{interpreter.version[0]}").resolve()
+    if not tree.is_dir():
+        raise BuildError(f"{tree} is not built: run make build FLAVOUR={flavour}")
+    return tree
+
+
+def run_on(interpreter: Interpreter, paths: Sequence[str], flavour: str, arguments: Sequence[str] = ()) -> Outcome:
+    """Run pytest on one interpreter over `paths`, in the built tree of `flavour`."""
+    label = "+".join(Path(path).name for path in paths)
+    name = f"{label} {interpreter.name}" + ("" if flavour == "bundled" else f" {flavour}")
+    if interpreter.free_threaded or requirements(interpreter) is None:
+        why = "it is free-threaded, which abi3 does not serve" if interpreter.free_threaded else "no pytest fits it"
+        return Outcome(name, complaint=f"not run: {interpreter.path}: {why}")
+    python_path = os.pathsep.join([str(tree_for(interpreter, flavour)), str(pytest_directory(interpreter))])
+    return run_pytest([interpreter.path, "-s", "-m", "pytest"], name, paths, {"PYTHONPATH": python_path}, arguments)
+
+
+def run_pytest(
+    program: Sequence[str], name: str, paths: Sequence[str], variables: dict[str, str], arguments: Sequence[str] = ()
+) -> Outcome:
+    """Run one pytest to its end and count what its report says; its output goes to a log under build/log."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    stem = name.replace(" ", "-").replace("/", "-")
+    log, report = LOGS / f"{stem}.log", LOGS / f"{stem}.xml"
+    report.unlink(missing_ok=True)
+    outcome = Outcome(name, log=log)
+    environment = tools.pip_environment() | {"PYTHONDONTWRITEBYTECODE": "1"} | variables
+    started = time.monotonic()
+    with log.open("w", encoding="utf-8") as stream:
+        command = [*program, "-ra", f"--junitxml={report}", *paths, *arguments]
+        try:
+            status = subprocess.run(
+                command, env=environment, stdout=stream, stderr=subprocess.STDOUT, timeout=TIME_LIMIT, check=False
+            ).returncode
+        except subprocess.TimeoutExpired:
+            status = None
+    outcome.seconds = time.monotonic() - started
+    if status is None:
+        outcome.complaint = f"did not end within {TIME_LIMIT} s"
+    elif status not in (0, 1) or not report.exists():
+        outcome.complaint = f"pytest exited with {status}"
+    if report.exists():
+        _count(report, outcome)
+    if outcome.complaint or (status == 1 and not outcome.failed):
+        outcome.failed += 1
+    return outcome
+
+
+def _count(report: Path, outcome: Outcome) -> None:
+    for case in xml.etree.ElementTree.parse(report).iter("testcase"):
+        kinds = {child.tag for child in case}
+        if kinds & {"failure", "error"}:
+            outcome.failed += 1
+            outcome.failures.append(f"{case.get('classname')}::{case.get('name')}")
+        elif "skipped" in kinds:
+            outcome.skipped += 1
+            skipped = case.find("skipped")
+            outcome.reasons[(skipped.get("message") if skipped is not None else None) or "no reason given"] += 1
+        else:
+            outcome.passed += 1
+
+
+def run_everywhere(
+    paths: Sequence[str], flavour: str = "bundled", only: Sequence[str] = (), arguments: Sequence[str] = ()
+) -> list[Outcome]:
+    """Run `paths` on every interpreter found (or those named in `only`), a line each as it ends."""
+    chosen = [item for item in find() if not only or item.name in only]
+    absent = set(only) - {item.name for item in chosen}
+    if absent or not chosen:
+        raise BuildError(f"no interpreter {', '.join(sorted(absent)) or 'at all'} found (make test looks at TEST_PYTHONS)")
+    for item in chosen:
+        if requirements(item):
+            pytest_directory(item)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        jobs = [pool.submit(run_on, item, paths, flavour, arguments) for item in chosen]
+        for job in concurrent.futures.as_completed(jobs):
+            tell(job.result())
+    return [job.result() for job in jobs]
+
+
+def tell(outcome: Outcome) -> None:
+    """Print one outcome, with the names of what failed."""
+    print(outcome.line(), flush=True)
+    for failure in outcome.failures:
+        print(f"  FAILED {failure}", flush=True)
+
+
+def summarise(outcomes: Sequence[Outcome]) -> int:
+    """Print why tests were skipped and the closing line; 0 if nothing failed, else 1."""
+    reasons: collections.Counter[str] = collections.Counter()
+    for outcome in outcomes:
+        reasons.update(outcome.reasons)
+    for reason, count in sorted(reasons.items()):
+        print(f"skipped {count} times: {reason}")
+    failed = sum(outcome.failed for outcome in outcomes)
+    passed = sum(outcome.passed for outcome in outcomes)
+    print(f"{passed} passed, {failed} failed, {sum(outcome.skipped for outcome in outcomes)} skipped", flush=True)
+    return 1 if failed or not passed else 0
+
+
+def main(arguments: list[str]) -> int:
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    own, for_pytest = arguments[:split], arguments[split + 1 :]
+    parser = argparse.ArgumentParser(prog="toolkit.interpreters", description="Run tests on every CPython found.")
+    parser.add_argument("action", choices=["list", "run"])
+    parser.add_argument("paths", nargs="*", default=[])
+    parser.add_argument("--flavour", choices=["bundled", "system"], default="bundled")
+    parser.add_argument("--only", default="", help="names as `list` prints them, separated by commas")
+    chosen = parser.parse_args(own)
+    if chosen.action == "list":
+        for item in find():
+            print(f"{item.name:10} {item.path}")
+        return 0
+    only = [name for name in chosen.only.split(",") if name]
+    return summarise(run_everywhere(chosen.paths or ["tests/unit"], chosen.flavour, only, for_pytest))
+
+
+if __name__ == "__main__":
+    run_main(main)
