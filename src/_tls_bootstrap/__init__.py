@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API of Python 3.6's `ssl` module, and what later versions added, over an OpenSSL of its own.
+
+The leading underscore means what it means in `_thread`: documented and usable, but provided by the
+platform and rebased freely, without a promise of backward compatibility for general use.
+
+Importing this package never imports `ssl` and has no effect on other users of TLS in the process.
+It raises ImportError, in one line that says what to do, where its binary half cannot be used.
+Public names are resolved when they are first touched, so that an import alone stays cheap.
+"""
+
+from __future__ import absolute_import
+
+from . import _loader
+
+_core = _loader.load_core(__path__[0])
+_ssl = _core  # what `import _ssl` finds when this package stands in for `ssl`
+
+from . import _errors, _names  # noqa: E402  (they need the core)
+from ._version import __version__  # noqa: E402,F401
+
+_errors.hand_over(_core)
+
+SSLError = _errors.SSLError
+SSLZeroReturnError = _errors.SSLZeroReturnError
+SSLWantReadError = _errors.SSLWantReadError
+SSLWantWriteError = _errors.SSLWantWriteError
+SSLSyscallError = _errors.SSLSyscallError
+SSLEOFError = _errors.SSLEOFError
+SSLCertVerificationError = CertificateError = _errors.SSLCertVerificationError
+socket_error = _errors.socket_error
+
+_names.install(__name__, _core)
+if _names.HAS_MODULE_GETATTR:
+    __getattr__ = _names.resolve
+    __dir__ = _names.listing

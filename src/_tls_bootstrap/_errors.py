@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The exception family (ssl documentation: "Exceptions").
+
+The classes are defined here and handed to the C half once, which fills in the attributes.
+"""
+
+from __future__ import absolute_import
+
+import _socket  # the C module: cheap, and the owner of the two classes
+
+socket_error = _socket.error  # OSError on Python 3
+
+
+class SSLError(socket_error):
+    """A failure reported by the TLS library.
+
+    errno: one of SSLErrorNumber, or the library's own code; strerror: the text, also str(error);
+    library, reason: the library's part and reason as short upper-case names, or None.
+    """
+
+    __module__ = "_tls_bootstrap"
+    library = None
+    reason = None
+
+    def __str__(self):
+        if isinstance(self.strerror, str):
+            return self.strerror
+        if len(self.args) == 1:
+            return str(self.args[0])
+        return str(self.args)
+
+
+class SSLZeroReturnError(SSLError):
+    """The peer has closed the TLS connection cleanly; the transport below may still be open."""
+
+    __module__ = "_tls_bootstrap"
+
+
+class SSLWantReadError(SSLError):
+    """More data must be received on the transport before the operation can be completed."""
+
+    __module__ = "_tls_bootstrap"
+
+
+class SSLWantWriteError(SSLError):
+    """More data must be sent on the transport before the operation can be completed."""
+
+    __module__ = "_tls_bootstrap"
+
+
+class SSLSyscallError(SSLError):
+    """A system call failed while the TLS library was at work and left no error number."""
+
+    __module__ = "_tls_bootstrap"
+
+
+class SSLEOFError(SSLError):
+    """The transport was closed by the peer without the closing handshake of TLS."""
+
+    __module__ = "_tls_bootstrap"
+
+
+class SSLCertVerificationError(SSLError, ValueError):
+    """The peer's certificate was not accepted.
+
+    verify_code: the library's number for it; verify_message: its text.  A ValueError too, because
+    CertificateError, which is another name of this class, was one in Python 3.6.
+    """
+
+    __module__ = "_tls_bootstrap"
+    verify_code = None
+    verify_message = None
+
+
+_FAMILY = (
+    SSLError,
+    SSLZeroReturnError,
+    SSLWantReadError,
+    SSLWantWriteError,
+    SSLSyscallError,
+    SSLEOFError,
+    SSLCertVerificationError,
+)
+
+
+def hand_over(core):
+    """Tells the C half which classes to raise, and names them there as CPython's `_ssl` does."""
+    family = dict((cls.__name__, cls) for cls in _FAMILY)
+    core.set_exceptions(dict(family, OSError=socket_error, timeout=_socket.timeout))
+    for name, cls in family.items():
+        setattr(core, name, cls)

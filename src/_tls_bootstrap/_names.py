@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which module holds which public name, and how a name is resolved when it is first touched.
+
+From Python 3.7 on, a module may have a `__getattr__`.  Before, the package in sys.modules is given a
+class that has one: by assignment to `__class__` where that works (3.5), else by a second module
+object that takes the first one's place.
+"""
+
+from __future__ import absolute_import
+
+import sys
+
+HAS_MODULE_GETATTR = sys.version_info >= (3, 7)
+
+_HOMES = {
+    "_constants": (
+        "AlertDescription",
+        "CHANNEL_BINDING_TYPES",
+        "Options",
+        "PROTOCOL_SSLv23",
+        "SSLErrorNumber",
+        "TLSVersion",
+        "VerifyFlags",
+        "VerifyMode",
+        "_PROTOCOL_NAMES",
+        "_SSLMethod",
+        "_TLSAlertType",
+        "_TLSContentType",
+        "_TLSMessageType",
+        "get_protocol_name",
+    ),
+    "_purpose": ("Purpose", "_ASN1Object"),
+    "_context": (
+        "SSLContext",
+        "_create_default_https_context",
+        "_create_stdlib_context",
+        "_create_unverified_context",
+        "_https_verify_certificates",
+        "_https_verify_envvar",
+        "create_default_context",
+    ),
+    "_object": ("MemoryBIO", "SSLObject", "SSLSession"),
+    "_socket": ("SSLSocket", "get_server_certificate", "wrap_socket"),
+    "_hostname": ("_dnsname_match", "_inet_paton", "_ipaddress_match", "match_hostname"),
+    "_certificates": (
+        "DER_cert_to_PEM_cert",
+        "PEM_FOOTER",
+        "PEM_HEADER",
+        "PEM_cert_to_DER_cert",
+        "cert_time_to_seconds",
+        "decode_certificate",
+    ),
+    "_trust": ("DefaultVerifyPaths", "get_default_verify_paths"),
+    "_incidental": (
+        "AF_INET",
+        "SOCK_STREAM",
+        "SOL_SOCKET",
+        "SO_TYPE",
+        "base64",
+        "create_connection",
+        "errno",
+        "ipaddress",
+        "namedtuple",
+        "os",
+        "re",
+        "socket",
+        "sys",
+        "textwrap",
+        "warnings",
+    ),
+}
+
+# Names of the C half that are ready to be used as they are.
+_PLAIN = (
+    "OPENSSL_VERSION",
+    "OPENSSL_VERSION_INFO",
+    "OPENSSL_VERSION_NUMBER",
+    "RAND_add",
+    "RAND_bytes",
+    "RAND_egd",
+    "RAND_pseudo_bytes",
+    "RAND_status",
+    "_DEFAULT_CIPHERS",
+    "_OPENSSL_API_VERSION",
+    "_SSLContext",
+    "err_codes_to_names",
+    "err_names_to_codes",
+    "get_sigalgs",
+    "lib_codes_to_names",
+)
+
+# Names of the C half that are plain integers there and members of an enumeration here.
+CONSTANT_PREFIXES = (
+    "ALERT_DESCRIPTION_",
+    "CERT_",
+    "OP_",
+    "PROTOCOL_",
+    "SSL_ERROR_",
+    "VERIFY_",
+)
+
+_home_of = dict((name, home) for home, names in _HOMES.items() for name in names)
+_package = None
+_core = None
+
+
+def install(package_name, core):
+    """Makes the public names of the package resolvable; the plain ones are bound at once."""
+    global _package, _core
+    _core = core
+    _package = sys.modules[package_name]
+    if not HAS_MODULE_GETATTR:
+        _package = _with_getattr(_package)
+    for name in dir(core):
+        if name in _PLAIN or name.startswith("HAS_"):
+            setattr(_package, name, getattr(core, name))
+
+
+def resolve(name):
+    """The value of a public name that is not bound yet; binds it and its module's other names."""
+    if name == "__all__":
+        return [each for each in listing() if not each.startswith("_")]
+    home = _home_of.get(name)
+    if home is None and name.startswith(CONSTANT_PREFIXES) and hasattr(_core, name):
+        home = "_constants"
+    if home is None:
+        raise AttributeError("module %r has no attribute %r" % (_package.__name__, name))
+    qualified = _package.__name__ + "." + home
+    __import__(qualified)
+    module = sys.modules[qualified]
+    bound = vars(_package)
+    for each in getattr(module, "__all__", None) or _HOMES[home]:
+        # Never over what a program has put there itself.
+        if each not in bound and hasattr(module, each):
+            setattr(_package, each, getattr(module, each))
+    try:
+        return bound[name]
+    except KeyError:
+        raise AttributeError("module %r has no attribute %r" % (_package.__name__, name))
+
+
+def listing():
+    """What dir() of the package shows: bound names and those still to be resolved."""
+    names = set(vars(_package))
+    names.update(name for name in _home_of if _exists(name))
+    names.update(name for name in dir(_core) if name.startswith(CONSTANT_PREFIXES))
+    return sorted(names)
+
+
+def _exists(name):
+    if name == "ipaddress":
+        return sys.version_info[0] > 2
+    return True
+
+
+class _Package(type(sys)):
+    """A module whose missing attributes are looked up by resolve()."""
+
+    def __getattr__(self, name):
+        return resolve(name)
+
+    def __dir__(self):
+        return listing()
+
+
+def _with_getattr(package):
+    try:
+        package.__class__ = _Package
+        return package
+    except TypeError:
+        replacement = _Package(package.__name__, package.__doc__)
+        vars(replacement).update(vars(package))
+        replacement._first = package  # 2.7 clears a module's globals when it is dropped
+        sys.modules[package.__name__] = replacement
+        return replacement
