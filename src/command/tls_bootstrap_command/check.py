@@ -8,6 +8,7 @@ import os
 
 from . import files, interpreters, packages, wheel
 from .errors import BROKEN, NO_PIP, NOT_USED, USED, CommandError
+from .guest import Workshop
 from .pip_run import Pip
 from .server import IndexServer
 
@@ -269,6 +270,8 @@ def run(workshop, chosen, tell):
             if interpreter.named:
                 raise
             continue  # e.g. a pyenv shim in /usr/local/bin that has no version selected
-        reports.append(examine(interpreter, workshop))
+        # A workshop each: what one interpreter's runs leave is never another's.
+        with Workshop(workshop.guest) as own:
+            reports.append(examine(interpreter, own))
     choose_what_counts(reports)
     return reports
