@@ -256,10 +256,14 @@ PyObject *tb_connection_new(tb_context *context, PyObject *socket, PyObject *inc
             goto error;
     }
     configure_post_handshake_auth(self);
-    if (server_side)
+    if (server_side) {
         SSL_set_accept_state(self->ssl);
-    else
+    } else {
         SSL_set_connect_state(self->ssl);
+        /* The context's identifier is for a server's cache; a client with it would refuse the session
+         * that OpenSSL makes of a pre-shared key. */
+        SSL_set_session_id_context(self->ssl, (const unsigned char *)"", 0);
+    }
     if (set_owner(self, owner) < 0)
         goto error;
     if (session != NULL && session != Py_None && connection_set_session((PyObject *)self, session, NULL) < 0)
@@ -302,8 +306,12 @@ static void connection_dealloc(PyObject *object)
 
     PyObject_GC_UnTrack(object);
     connection_clear(object);
-    if (self->ssl != NULL)
+    if (self->ssl != NULL) {
+        /* SSL_free makes the session unresumable after a close without close_notify, as TLS 1.0 asked
+         * for; RFC 5246 section 7.2.1 no longer does, and SSLSession objects share that session. */
+        SSL_set_shutdown(self->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
         SSL_free(self->ssl);
+    }
     pthread_mutex_destroy(&self->lock);
     Py_XDECREF(self->incoming);
     Py_XDECREF(self->outgoing);

@@ -120,6 +120,17 @@ PyObject *tb_connection_cipher(PyObject *object, PyObject *unused)
     return cipher_tuple(cipher);
 }
 
+static int append_cipher(PyObject *list, const SSL_CIPHER *cipher)
+{
+    PyObject *item = cipher_tuple(cipher);
+    int result = item == NULL ? -1 : PyList_Append(list, item);
+
+    Py_XDECREF(item);
+    return result;
+}
+
+/* The client's ciphers that the server has too; a client, which never learns what the server has,
+ * tells what it offered (as in 3.6; later Pythons say None there). */
 PyObject *tb_connection_shared_ciphers(PyObject *object, PyObject *unused)
 {
     tb_connection *self = (tb_connection *)object;
@@ -128,11 +139,9 @@ PyObject *tb_connection_shared_ciphers(PyObject *object, PyObject *unused)
     int i;
 
     (void)unused;
-    if (!self->server_side)
-        Py_RETURN_NONE;
     tb_connection_lock(self);
     ours = SSL_get_ciphers(self->ssl);
-    theirs = SSL_get_client_ciphers(self->ssl);
+    theirs = self->server_side ? SSL_get_client_ciphers(self->ssl) : ours;
     if (ours == NULL || theirs == NULL) {
         tb_connection_unlock(self);
         Py_RETURN_NONE;
@@ -140,14 +149,9 @@ PyObject *tb_connection_shared_ciphers(PyObject *object, PyObject *unused)
     result = PyList_New(0);
     for (i = 0; result != NULL && i < sk_SSL_CIPHER_num(theirs); i++) {
         const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(theirs, i);
-        PyObject *item;
 
-        if (sk_SSL_CIPHER_find(ours, (SSL_CIPHER *)cipher) < 0)
-            continue;
-        item = cipher_tuple(cipher);
-        if (item == NULL || PyList_Append(result, item) < 0)
+        if (sk_SSL_CIPHER_find(ours, (SSL_CIPHER *)cipher) >= 0 && append_cipher(result, cipher) < 0)
             Py_CLEAR(result);
-        Py_XDECREF(item);
     }
     tb_connection_unlock(self);
     return result;

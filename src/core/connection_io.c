@@ -225,6 +225,16 @@ PyObject *tb_connection_do_handshake(PyObject *object, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+/* Reading and writing follow this Python's own ssl in how a reset connection is reported. */
+static void take_reset_as_end_of_file(tb_outcome *outcome)
+{
+    if ((outcome->sys_errno == ECONNRESET || outcome->sys_errno == EPIPE) && tb_reset_is_end_of_file()) {
+        outcome->ssl_error = SSL_ERROR_SYSCALL;
+        outcome->sys_errno = 0;
+        ERR_clear_error();
+    }
+}
+
 /* ---- write ---------------------------------------------------------------------------------------------- */
 
 static int act_write(tb_connection *self, io_request *request)
@@ -289,8 +299,10 @@ PyObject *tb_connection_write(PyObject *object, PyObject *data)
     result = run(self, act_write, &request, &limits, &outcome);
     if (result == 0)
         written = tb_long_from_size(request.done);
-    else if (result > 0)
+    else if (result > 0) {
+        take_reset_as_end_of_file(&outcome);
         tb_raise_outcome(self->state, self->ssl, &outcome);
+    }
 exit:
     tb_view_release(&view);
     return written;
@@ -319,6 +331,7 @@ static int read_some(tb_connection *self, io_request *request)
             request->done = 0;
             return 0;
         }
+        take_reset_as_end_of_file(&outcome);
         tb_raise_outcome(self->state, self->ssl, &outcome);
     }
     return result == 0 ? 0 : -1;

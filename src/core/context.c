@@ -26,6 +26,20 @@ int tb_context_has_fixed_version(const tb_context *self)
     return fixed_version(self->protocol) != 0;
 }
 
+void tb_context_keep_fixed_version(tb_context *self)
+{
+    int version = fixed_version(self->protocol);
+    long maximum;
+
+    if (version == 0)
+        return;
+    maximum = SSL_CTX_get_max_proto_version(self->ctx);
+    if (SSL_CTX_get_min_proto_version(self->ctx) < version)
+        SSL_CTX_set_min_proto_version(self->ctx, version);
+    if (maximum == 0 || maximum > version)
+        SSL_CTX_set_max_proto_version(self->ctx, version);
+}
+
 int tb_context_is_client_only(const tb_context *self)
 {
     return self->protocol == TB_PROTOCOL_TLS_CLIENT;
@@ -215,6 +229,9 @@ static PyMethodDef context_methods[] = {
      "set_server_sigalgs(sigalgslist)\n\nSignature algorithms for the server's handshake, separated by colons."},
     {"set_ecdh_curve", tb_context_set_ecdh_curve, METH_O,
      "set_ecdh_curve(curve_name)\n\nThe one curve for ephemeral ECDH."},
+    {"_configure", tb_context_configure, METH_VARARGS,
+     "_configure(command, value)\n\nApplies a command of SSL_CONF_cmd(3).  False if there is no such command, "
+     "SSLError if its value is refused."},
     {"session_stats", tb_context_session_stats, METH_NOARGS, "session_stats()\n\nCounters as a dict."},
     {"load_cert_chain", WITH_KEYWORDS(tb_context_load_cert_chain),
      "load_cert_chain(certfile, keyfile=None, password=None)\n\nPEM files.  OSError if one cannot be "

@@ -13,6 +13,8 @@
 
 /* context.c */
 int tb_context_has_fixed_version(const tb_context *self);
+/* A policy may narrow the versions of a context with a fixed one, and never widens them. */
+void tb_context_keep_fixed_version(tb_context *self);
 int tb_context_is_client_only(const tb_context *self);
 int tb_context_is_server_only(const tb_context *self);
 
@@ -48,6 +50,9 @@ CONTEXT_METHOD(load_dh_params);
 CONTEXT_METHOD(set_default_verify_paths);
 CONTEXT_METHOD(cert_store_stats);
 CONTEXT_METHOD_KEYWORDS(get_ca_certs);
+
+/* policy.c */
+CONTEXT_METHOD(configure);
 
 /* context_callbacks.c: what OpenSSL calls back into Python for */
 CONTEXT_METHOD(set_alpn_protocols);

@@ -146,16 +146,30 @@ PyObject *tb_context_load_cert_chain(PyObject *object, PyObject *args, PyObject 
 
 /* ---- trust anchors ------------------------------------------------------------------------------------------ */
 
-/* Whether the queue says only that the text is over: PEM ends without another BEGIN line, DER before
- * the next byte. */
-static int reached_end(unsigned long code, BIO *bio, int is_pem)
+/* Whether the queue says only that there is no further BEGIN line. */
+static int no_more_pem(void)
 {
-    if (is_pem)
-        return ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
-    return BIO_eof(bio);
+    unsigned long code = ERR_peek_last_error();
+
+    return ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
 }
 
-/* Adds each certificate of `bio`; their number, or -1 with the queue telling why. */
+/* 1.1.0 and earlier refused what is already there; that is no error. */
+static int add_to_store(X509_STORE *store, X509 *certificate)
+{
+    unsigned long code;
+
+    if (X509_STORE_add_cert(store, certificate) == 1)
+        return 0;
+    code = ERR_peek_last_error();
+    if (ERR_GET_LIB(code) != ERR_LIB_X509 || ERR_GET_REASON(code) != X509_R_CERT_ALREADY_IN_HASH_TABLE)
+        return -1;
+    ERR_clear_error();
+    return 0;
+}
+
+/* Adds each certificate of `bio`; their number, or -1 with the queue telling why.  Data in which no
+ * certificate begins at all counts as none; anything behind the first that is not one is an error. */
 static int add_certificates(SSL_CTX *ctx, BIO *bio, int is_pem)
 {
     X509_STORE *store = SSL_CTX_get_cert_store(ctx);
@@ -163,28 +177,21 @@ static int add_certificates(SSL_CTX *ctx, BIO *bio, int is_pem)
 
     for (;;) {
         X509 *certificate;
+        int stored;
 
         if (!is_pem && BIO_eof(bio))
             return added;
         certificate = is_pem ? PEM_read_bio_X509(bio, NULL, password_callback, NULL) : d2i_X509_bio(bio, NULL);
         if (certificate == NULL) {
-            if (!reached_end(ERR_peek_last_error(), bio, is_pem) || added == 0)
-                return added == 0 && reached_end(ERR_peek_last_error(), bio, is_pem) ? 0 : -1;
+            if (is_pem ? !no_more_pem() : added > 0)
+                return -1;
             ERR_clear_error();
             return added;
         }
-        if (X509_STORE_add_cert(store, certificate) != 1) {
-            unsigned long code = ERR_peek_last_error();
-
-            /* 1.1.0 and earlier refused what is already there; that is no error. */
-            if (ERR_GET_LIB(code) != ERR_LIB_X509 ||
-                ERR_GET_REASON(code) != X509_R_CERT_ALREADY_IN_HASH_TABLE) {
-                X509_free(certificate);
-                return -1;
-            }
-            ERR_clear_error();
-        }
+        stored = add_to_store(store, certificate);
         X509_free(certificate);
+        if (stored < 0)
+            return -1;
         added++;
     }
 }

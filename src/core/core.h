@@ -187,5 +187,6 @@ PyObject *tb_rand_add(PyObject *module, PyObject *args);
 PyObject *tb_rand_status(PyObject *module, PyObject *unused);
 PyObject *tb_txt2obj(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *tb_nid2obj(PyObject *module, PyObject *nid);
+PyObject *tb_read_configuration(PyObject *module, PyObject *args);
 
 #endif

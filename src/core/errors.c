@@ -287,10 +287,11 @@ PyObject *tb_raise_openssl_at(core_state *state, int line)
 
 static PyObject *raise_syscall(core_state *state, const tb_outcome *outcome, unsigned long code, int line)
 {
-    if (code != 0)
-        return raise_code(state, code, TB_SYSCALL_ERROR, SSL_ERROR_SYSCALL, NULL, NULL, line);
+    /* From 3.0 on OpenSSL also queues the errno; the transport knows it better. */
     if (outcome->sys_errno != 0)
         return tb_raise_errno(state, outcome->sys_errno);
+    if (code != 0)
+        return raise_code(state, code, TB_SYSCALL_ERROR, SSL_ERROR_SYSCALL, NULL, NULL, line);
     return raise_code(state, 0, TB_EOF_ERROR, SSL_ERROR_NUMBER_EOF, NULL,
                       "EOF occurred in violation of protocol", line);
 }

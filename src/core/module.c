@@ -50,6 +50,9 @@ static PyMethodDef methods[] = {
      "decode_certificate_der(der)\n\nThe getpeercert() dict of a DER certificate."},
     {"make_throwaway_chain", tb_make_throwaway_chain, METH_VARARGS,
      "make_throwaway_chain(names, days)\n\n(CA, certificate, key) as PEM, for a server that lives for one test."},
+    {"read_configuration", tb_read_configuration, METH_VARARGS,
+     "read_configuration(path, section)\n\n(name, value) pairs of a section of an OpenSSL configuration file, None "
+     "without that section.  SSLError with file and line if it does not parse."},
     {"RAND_bytes", tb_rand_bytes, METH_VARARGS, "RAND_bytes(num)\n\nnum cryptographically strong random bytes."},
     {"RAND_pseudo_bytes", tb_rand_pseudo_bytes, METH_VARARGS,
      "RAND_pseudo_bytes(num)\n\n(bytes, True): since OpenSSL 1.1.0 there is one generator."},

@@ -120,8 +120,11 @@ PyObject *tb_native_path(PyObject *path)
 
 int tb_as_uint64(PyObject *object, unsigned long long *value)
 {
-    PyObject *number = PyNumber_Long(object);
+    /* Not PyNumber_Long alone: it would read text. */
+    PyObject *index = PyNumber_Index(object);
+    PyObject *number = index == NULL ? NULL : PyNumber_Long(index);
 
+    Py_XDECREF(index);
     if (number == NULL)
         return -1;
     *value = PyLong_AsUnsignedLongLongMask(number);
@@ -445,19 +448,24 @@ PyObject *tb_type_alloc(PyTypeObject *type)
 
 PyObject *tb_type_no_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
+    PyObject *module = PyObject_GetAttrString((PyObject *)type, "__module__");
     PyObject *name = PyObject_GetAttrString((PyObject *)type, "__name__");
-    PyObject *holder = NULL;
-    const char *text;
+    PyObject *module_holder = NULL, *name_holder = NULL;
+    const char *module_text, *name_text;
 
     (void)args;
     (void)kwargs;
-    if (name != NULL) {
-        text = tb_native_str_data(name, &holder);
-        if (text != NULL)
-            PyErr_Format(PyExc_TypeError, "cannot create '%.100s' instances", text);
-    }
-    Py_XDECREF(holder);
+    if (module == NULL || name == NULL)
+        goto exit;
+    module_text = tb_native_str_data(module, &module_holder);
+    name_text = tb_native_str_data(name, &name_holder);
+    if (module_text != NULL && name_text != NULL)
+        PyErr_Format(PyExc_TypeError, "cannot create '%.100s.%.100s' instances", module_text, name_text);
+exit:
+    Py_XDECREF(name_holder);
+    Py_XDECREF(module_holder);
     Py_XDECREF(name);
+    Py_XDECREF(module);
     return NULL;
 }
 
@@ -476,6 +484,11 @@ PyObject *tb_weakref_get(PyObject *reference)
         return NULL;
     Py_INCREF(object);
     return object;
+}
+
+int tb_reset_is_end_of_file(void)
+{
+    return tb_python_version >= 0x030a0000;
 }
 
 /* ---- the module ------------------------------------------------------------------------------ */

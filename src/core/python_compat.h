@@ -67,7 +67,7 @@ const char *tb_native_str_data(PyObject *object, PyObject **holder);
 PyObject *tb_native_path(PyObject *path);
 /* A native str for an environment variable's value. */
 PyObject *tb_native_environment(const char *value);
-/* Any int of 64 bits, negative ones as their two's complement.  0, or -1 with an exception. */
+/* An int of up to 64 bits.  0, or -1 with TypeError, or OverflowError for negative and larger ones. */
 int tb_as_uint64(PyObject *object, unsigned long long *value);
 /* An int as C int.  0, or -1 with TypeError or OverflowError. */
 int tb_as_int(PyObject *object, int *value);
@@ -129,6 +129,10 @@ PyObject *tb_type_module(PyTypeObject *type);
 
 /* A running interpreter's version, PY_VERSION_HEX style (the headers tell only what we were compiled with). */
 extern unsigned long tb_python_version;
+
+/* Whether this Python's own ssl reports a connection that was reset as SSLEOFError (3.10 and
+ * later), which SSLSocket may suppress, or as ConnectionResetError. */
+int tb_reset_is_end_of_file(void);
 
 /* A weak reference's referent as a new reference, or NULL without an exception if it is gone. */
 PyObject *tb_weakref_get(PyObject *reference);
