@@ -6,6 +6,8 @@ The classes are defined here and handed to the C half once, which fills in the a
 
 from __future__ import absolute_import
 
+import sys
+
 import _socket  # the C module: cheap, and the owner of the two classes
 
 socket_error = _socket.error  # OSError on Python 3
@@ -72,7 +74,17 @@ class SSLCertVerificationError(SSLError, ValueError):
     verify_message = None
 
 
-_FAMILY = (
+if sys.version_info[0] == 2:
+
+    class _timeout(SSLError, _socket.timeout):
+        """What a timeout is on 2.7: its ssl module raised an SSLError, Python 3's a socket.timeout."""
+
+        __module__ = "_tls_bootstrap"
+
+else:
+    _timeout = _socket.timeout
+
+FAMILY = (
     SSLError,
     SSLZeroReturnError,
     SSLWantReadError,
@@ -84,8 +96,6 @@ _FAMILY = (
 
 
 def hand_over(core):
-    """Tells the C half which classes to raise, and names them there as CPython's `_ssl` does."""
-    family = dict((cls.__name__, cls) for cls in _FAMILY)
-    core.set_exceptions(dict(family, OSError=socket_error, timeout=_socket.timeout))
-    for name, cls in family.items():
-        setattr(core, name, cls)
+    """Tells the C half which classes to raise."""
+    family = dict((cls.__name__, cls) for cls in FAMILY)
+    core.set_exceptions(dict(family, OSError=socket_error, timeout=_timeout))
