@@ -12,7 +12,7 @@ export PYTHON
 run = PYTHONPATH=src PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build portable check install install-module install-hook install-command test lint audit clean
+.PHONY: help deps build portable check install install-module install-hook install-command demo test lint audit clean
 
 help: ## list the verbs
 	@echo "usage: make VERB [VARIABLE=value ...]"
@@ -43,14 +43,18 @@ install-hook: ## install the opt-in pip hook beside it
 install-command: ## install the tls-bootstrap command and its man pages
 	@$(run) core.install command --destdir "$(DESTDIR)"
 
+demo: deps ## the main job end to end in throw-away roots: packages, repositories, apt, dnf, pip, removal (root)
+	@$(run) toolkit.builds portable
+	@$(run) toolkit.demo
+
 test: ## everything CI runs: build, and all tests on every interpreter found
 	@$(run) toolkit.test
 
 lint: ## ruff on the Python, compiler warnings as errors on the C
 	@$(run) toolkit.lint
 
-audit: build ## examine the built binaries: exports, undefined symbols, glibc floor, hardening
-	@$(run) toolkit.audit build
+audit: portable ## examine the portable binaries: exports, undefined symbols, glibc floor, hardening
+	@$(run) toolkit.audit build/portable/$(ARCH)
 
 clean: ## remove build/ and dist/ (the cache stays)
 	rm -rf build dist

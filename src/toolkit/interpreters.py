@@ -54,7 +54,12 @@ class Interpreter:
     def name(self) -> str:
         """A short name, unique among the interpreters that `find` returns: "3.13", "2.7", "2.7-ucs2"."""
         narrow = "" if self.wide_unicode else "-ucs2"
-        return "%d.%d" % self.version[:2] + narrow + ("t" if self.free_threaded else "")
+        return self.language + narrow + ("t" if self.free_threaded else "")
+
+    @property
+    def language(self) -> str:
+        """Major and minor version, "3.13"."""
+        return ".".join(str(part) for part in self.version[:2])
 
 
 @dataclass
@@ -128,9 +133,8 @@ def pytest_directory(interpreter: Interpreter) -> Path:
             command = [interpreter.path, "-m", "pip", *options]
         else:
             # By the tools' pip, since an old one cannot choose among today's packages; pure Python only.
-            version = "%d.%d" % interpreter.version[:2]
             pure = ["--platform", "any", "--implementation", "py", "--abi", "none", "--only-binary", ":all:"]
-            command = [tools.python(), "-m", "pip", *options, *pure, "--python-version", version]
+            command = [tools.python(), "-m", "pip", *options, *pure, "--python-version", interpreter.language]
         tools.run_quietly(command, f"installing pytest for {interpreter.path}")
 
     return Path(cache.entry("pytest", f"{interpreter.name}-{cache.key_of(pinned)}", make))
@@ -222,7 +226,7 @@ def tell(outcome: Outcome) -> None:
     """Print one outcome, with the names of what failed."""
     print(outcome.line(), flush=True)
     for failure in outcome.failures:
-        print(f"  FAILED {failure}", flush=True)
+        print(f"  FAILED {failure[:150]}", flush=True)
 
 
 def summarise(outcomes: Sequence[Outcome]) -> int:
@@ -246,7 +250,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("paths", nargs="*", default=[])
     parser.add_argument("--flavour", choices=["bundled", "system"], default="bundled")
     parser.add_argument("--only", default="", help="names as `list` prints them, separated by commas")
-    chosen = parser.parse_args(own)
+    chosen = parser.parse_intermixed_args(own)
     if chosen.action == "list":
         for item in find():
             print(f"{item.name:10} {item.path}")

@@ -3,41 +3,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from openssl.errors import BuildError, run_main
-from toolkit import deps, interpreters, tools
+from toolkit import builds, deps, interpreters, tools
 
 #: Directories under tests/ that run on every interpreter, unchanged from 2.7 to the newest.
 EVERYWHERE = ("unit", "conformance", "isolation")
 #: Those that run once, under the build side's pytest; they start roots, package managers and pips themselves.
 ONCE = ("build", "pip", "packages")
-
-
-def build() -> None:
-    """Build the three trees that tests look at, quietly unless something goes wrong. Raises BuildError."""
-    for verb, command in (
-        ("build", [sys.executable, "-m", "core.build"]),
-        ("build FLAVOUR=system", [sys.executable, "-m", "core.build", "--flavour", "system"]),
-        ("portable", [sys.executable, "-m", "toolkit.portable"]),
-    ):
-        started = time.monotonic()
-        log = interpreters.LOGS / f"make-{verb.split('=')[-1]}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        print(f"make {verb} (log: {log})", flush=True)
-        with log.open("w", encoding="utf-8") as stream:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            for line in process.stdout or ():
-                stream.write(line)
-                if line.startswith(("openssl ", "python ", "error:", "waiting ")):
-                    print(line, end="", flush=True)
-        if process.wait():
-            tail = "".join(log.read_text(encoding="utf-8").splitlines(keepends=True)[-15:])
-            raise BuildError(f"make {verb} failed; see {log}\n{tail}")
-        print(f"make {verb}: done in {time.monotonic() - started:.0f} s", flush=True)
 
 
 def present(names: tuple[str, ...]) -> list[str]:
@@ -50,7 +25,8 @@ def main(arguments: list[str]) -> int:
         raise BuildError("make test takes no arguments; for a part of it run python -m toolkit.interpreters run PATH")
     started = time.monotonic()
     deps.main([])
-    build()
+    for name in builds.COMMANDS:
+        builds.bring_up_to_date(name)
     outcomes = []
     for path in present(EVERYWHERE):
         print(f"{path} on every interpreter", flush=True)
