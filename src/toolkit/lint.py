@@ -30,7 +30,7 @@ def checks() -> dict[str, tuple[list[str], dict[str, str]]]:
     guarded = [word for name in GUARDED for word in ("--exclude", name)]
     return {
         "ruff": ([*tools.command("ruff"), "check", "--no-cache", "."], {}),
-        "vermin (2.7 and 3.4)": ([*vermin, "-t=2.7", "-t=3.4", "--violations", "--no-tips", "--quiet", *guarded, *sources], {}),
+        "vermin (2.7 and 3.4)": ([*vermin, "-t=2.7-", "-t=3.4-", "--violations", "--no-tips", "--quiet", *guarded, *sources], {}),
         "C warnings": ([sys.executable, "-m", "core.build", "--output", "build/lint"], {"WERROR": "1"}),
     }
 
