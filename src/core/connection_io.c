@@ -51,9 +51,11 @@ static void attempt(tb_connection *self, operation act, io_request *request, int
     self->thread = saved;
     ERR_clear_error();
     self->transport.sys_errno = 0;
+    self->transport.at_eof = 0;
     outcome->result = act(self, request);
     outcome->ssl_error = SSL_get_error(self->ssl, outcome->result);
     outcome->sys_errno = self->transport.sys_errno;
+    outcome->end_of_file = self->transport.at_eof;
     self->thread = outer;
     pthread_mutex_unlock(&self->lock);
     if (saved != NULL)

@@ -56,6 +56,7 @@ typedef struct {
     int result;      /* what the SSL_* function returned */
     int ssl_error;   /* SSL_get_error() of it */
     int sys_errno;   /* errno saved by the transport, 0 if it did not fail */
+    int end_of_file; /* the transport ended during the operation */
 } tb_outcome;
 PyObject *tb_raise_outcome_at(core_state *state, SSL *ssl, const tb_outcome *outcome, int line);
 #define tb_raise_outcome(state, ssl, outcome) tb_raise_outcome_at((state), (ssl), (outcome), __LINE__)

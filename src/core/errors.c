@@ -285,15 +285,22 @@ PyObject *tb_raise_openssl_at(core_state *state, int line)
     return NULL;
 }
 
+static PyObject *raise_end_of_file(core_state *state, int line)
+{
+    return raise_code(state, 0, TB_EOF_ERROR, SSL_ERROR_NUMBER_EOF, NULL, "EOF occurred in violation of protocol", line);
+}
+
 static PyObject *raise_syscall(core_state *state, const tb_outcome *outcome, unsigned long code, int line)
 {
+    /* At the end of the file OpenSSL still tries to send an alert, whose failure is not the cause. */
+    if (outcome->end_of_file)
+        return raise_end_of_file(state, line);
     /* From 3.0 on OpenSSL also queues the errno; the transport knows it better. */
     if (outcome->sys_errno != 0)
         return tb_raise_errno(state, outcome->sys_errno);
     if (code != 0)
         return raise_code(state, code, TB_SYSCALL_ERROR, SSL_ERROR_SYSCALL, NULL, NULL, line);
-    return raise_code(state, 0, TB_EOF_ERROR, SSL_ERROR_NUMBER_EOF, NULL,
-                      "EOF occurred in violation of protocol", line);
+    return raise_end_of_file(state, line);
 }
 
 static PyObject *raise_protocol(core_state *state, SSL *ssl, const tb_outcome *outcome, unsigned long code,
@@ -304,8 +311,8 @@ static PyObject *raise_protocol(core_state *state, SSL *ssl, const tb_outcome *o
     if (code == 0)
         return raise_code(state, 0, TB_SSL_ERROR, SSL_ERROR_SSL, NULL,
                           "A failure in the SSL library occurred", line);
-    if (ERR_GET_LIB(code) == ERR_LIB_SYS && outcome->sys_errno != 0)
-        return tb_raise_errno(state, outcome->sys_errno);
+    if (ERR_GET_LIB(code) == ERR_LIB_SYS && (outcome->end_of_file || outcome->sys_errno != 0))
+        return raise_syscall(state, outcome, code, line);
     if (ERR_GET_LIB(code) == ERR_LIB_SSL && TB_REASON_IS_EOF(reason))
         return raise_code(state, code, TB_EOF_ERROR, SSL_ERROR_NUMBER_EOF, NULL, NULL, line);
     if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
