@@ -14,12 +14,12 @@ from __future__ import absolute_import
 from . import _loader
 
 _core = _loader.load_core(__path__[0])
-_ssl = _core  # what `import _ssl` finds when this package stands in for `ssl`
 
 from . import _errors, _names  # noqa: E402  (they need the core)
 from ._version import __version__  # noqa: E402,F401
 
 _errors.hand_over(_core)
+_ssl = _names.low_level_module(_core)  # for `import _ssl` where this package stands in for `ssl`
 
 SSLError = _errors.SSLError
 SSLZeroReturnError = _errors.SSLZeroReturnError

@@ -100,8 +100,8 @@ def encode_hostname(hostname):
     """A server name as ASCII native str in A-label form; None stays None.
 
     Internationalised names go through IDNA 2003, as in `ssl`.  Raises TypeError for an embedded null
-    character or a wrong type, and ValueError (of which UnicodeError is one) for an empty name, a
-    leading dot or an invalid label.
+    character or a wrong type, and UnicodeError, a ValueError, for an empty name, a leading dot or an
+    invalid label.
     """
     if hostname is None:
         return None
@@ -112,7 +112,7 @@ def encode_hostname(hostname):
     if u"\0" in hostname:
         raise TypeError("server_hostname: embedded null character")
     if not hostname or hostname.startswith(u"."):
-        raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
+        raise UnicodeError("server_hostname cannot be an empty string or start with a leading dot.")
     try:
         encoded = hostname.encode("ascii")
     except UnicodeError:

@@ -55,7 +55,7 @@ VerifyFlags = _public(IntFlag, "VerifyFlags", "VERIFY_")
 VerifyMode = _public(IntEnum, "VerifyMode", "CERT_")
 TLSVersion = IntEnum("TLSVersion", _members("PROTO_", drop="PROTO_"), module="_tls_bootstrap")
 
-_PROTOCOL_NAMES = dict((int(member), name) for name, member in _SSLMethod.__members__.items())
+_PROTOCOL_NAMES = dict((member, name) for name, member in _SSLMethod.__members__.items())
 
 # 'tls-exporter' (RFC 9266) is ours; the ssl module offers 'tls-unique' (RFC 5929) alone.
 CHANNEL_BINDING_TYPES = ["tls-unique", "tls-exporter"]

@@ -129,6 +129,8 @@ class SSLContext(_Base):
 
     @options.setter
     def options(self, value):
+        if isinstance(value, _compat.integer_types) and not 0 <= value < 1 << 64:
+            raise OverflowError("options must be from 0 to 2**64 - 1")
         _Base.options.__set__(self, value)
 
     @property

@@ -105,7 +105,7 @@ def _inet_paton(ipname):
     # inet_aton also takes "127.1" and trailing text, which are no addresses here.
     try:
         return socket.inet_pton(socket.AF_INET6, text)
-    except (socket.error, UnicodeError, ValueError):
+    except (socket.error, UnicodeError, ValueError, TypeError):  # 2.7: TypeError for a null byte
         raise ValueError("%r is neither an IPv4 nor an IP6 address." % (text,))
 
 

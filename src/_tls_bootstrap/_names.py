@@ -10,6 +10,8 @@ from __future__ import absolute_import
 
 import sys
 
+from . import _errors
+
 HAS_MODULE_GETATTR = sys.version_info >= (3, 7)
 
 _HOMES = {
@@ -40,7 +42,7 @@ _HOMES = {
         "create_default_context",
     ),
     "_object": ("MemoryBIO", "SSLObject", "SSLSession"),
-    "_socket": ("SSLSocket", "get_server_certificate", "wrap_socket"),
+    "_socket": ("SSLSocket", "get_server_certificate", "sslwrap_simple", "wrap_socket"),
     "_hostname": ("_dnsname_match", "_inet_paton", "_ipaddress_match", "match_hostname"),
     "_certificates": (
         "DER_cert_to_PEM_cert",
@@ -114,6 +116,23 @@ def install(package_name, core):
     for name in dir(core):
         if name in _PLAIN or name.startswith("HAS_"):
             setattr(_package, name, getattr(core, name))
+
+
+def low_level_module(core):
+    """The C half as programs that import `_ssl` expect it: with its exceptions, and str for paths."""
+    module = type(sys)("_tls_bootstrap._ssl", core.__doc__)
+    for name in dir(core):
+        if not name.startswith("__"):
+            setattr(module, name, getattr(core, name))
+    for cls in _errors.FAMILY:
+        setattr(module, cls.__name__, cls)
+    module._test_decode_cert = _decode_certificate
+    return module
+
+
+def _decode_certificate(path):
+    """The getpeercert() dictionary of a certificate file; decode_certificate() is its public name."""
+    return resolve("decode_certificate")(path)
 
 
 def resolve(name):

@@ -20,7 +20,7 @@ from ._context import SSLContext, _create_stdlib_context
 from ._errors import SSLError, socket_error
 from ._object import channel_binding, der_chain, exported_keying_material
 
-__all__ = ["SSLSocket", "get_server_certificate", "wrap_socket"]
+__all__ = ["SSLSocket", "get_server_certificate", "sslwrap_simple", "wrap_socket"]
 
 
 class SSLSocket(_plain_socket.socket):
@@ -129,8 +129,6 @@ class SSLSocket(_plain_socket.socket):
                 raise ValueError("session can only be specified in client mode")
         elif context.check_hostname and not server_hostname:
             raise ValueError("check_hostname requires server_hostname")
-        server_hostname = encode_hostname(server_hostname)
-
         self._context = context
         self._session = session
         self._sslobj = None  # the connection of the C half, while data go through it
@@ -138,11 +136,12 @@ class SSLSocket(_plain_socket.socket):
         self._connected = False
         self._makefile_refs = 0  # 2.7 only
         self.server_side = server_side
-        self.server_hostname = server_hostname
+        self.server_hostname = None
         self.do_handshake_on_connect = do_handshake_on_connect
         self.suppress_ragged_eofs = suppress_ragged_eofs
         take_over()
-        try:
+        try:  # from here on the descriptor is this object's to close
+            self.server_hostname = encode_hostname(server_hostname)
             self._connected = self._has_peer()
             if self._connected:
                 self._start_tls(context, server_side)
@@ -190,9 +189,11 @@ class SSLSocket(_plain_socket.socket):
         finally:
             self.settimeout(timeout)
         if early:
-            raise SSLError(
+            failure = SSLError(
                 int(SSL_ERROR_SSL), "Closed before TLS handshake with data in recv buffer."
             )
+            failure.reason = failure.strerror
+            raise failure
         return False
 
     # ---- what the connection is
@@ -611,6 +612,21 @@ def wrap_socket(
         suppress_ragged_eofs=suppress_ragged_eofs,
         ciphers=ciphers,
     )
+
+
+def sslwrap_simple(sock, keyfile=None, certfile=None):
+    """2.7's forerunner of wrap_socket() for clients: an object with read() and write()."""
+    context = SSLContext(PROTOCOL_TLS)
+    if keyfile or certfile:
+        context.load_cert_chain(certfile or keyfile, keyfile)
+    connection = context._wrap_socket(getattr(sock, "_sock", sock), False)
+    try:
+        sock.getpeername()
+    except socket_error:
+        pass  # the caller connects it, and shakes hands, later
+    else:
+        connection.do_handshake()
+    return connection
 
 
 def get_server_certificate(
