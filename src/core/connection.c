@@ -5,6 +5,8 @@
  * connection for its context or version. */
 #include "connection.h"
 
+#include "context.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -216,8 +218,12 @@ PyObject *tb_connection_new(tb_context *context, PyObject *socket, PyObject *inc
                             int server_side, PyObject *server_hostname, PyObject *owner, PyObject *session)
 {
     core_state *state = context->state;
-    tb_connection *self = (tb_connection *)tb_type_alloc(state->connection_type);
+    tb_connection *self;
 
+    if (server_side ? tb_context_is_client_only(context) : tb_context_is_server_only(context))
+        return tb_raise(state, TB_SSL_ERROR, 0, __LINE__, "Cannot create a %s socket with a PROTOCOL_TLS_%s context",
+                        server_side ? "server" : "client", server_side ? "CLIENT" : "SERVER");
+    self = (tb_connection *)tb_type_alloc(state->connection_type);
     if (self == NULL)
         return NULL;
     self->state = state;
