@@ -10,8 +10,7 @@
 #include <string.h>
 
 typedef struct {
-    PyObject_HEAD
-    core_state *state;
+    PyObject_HEAD core_state *state;
     PyObject *module;  /* owned; keeps state alive */
     X509 *certificate; /* owned */
 } certificate_object;
@@ -91,8 +90,8 @@ static PyObject *certificate_repr(PyObject *object)
     ERR_clear_error();
     /* RFC 2253 order, but characters beyond ASCII stay readable. */
     if (bio == NULL || BIO_puts(bio, "<_tls_bootstrap._core.Certificate '") < 0 ||
-        X509_NAME_print_ex(bio, X509_get_subject_name(self->certificate), 0,
-                           XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) < 0 ||
+        X509_NAME_print_ex(bio, X509_get_subject_name(self->certificate), 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) <
+            0 ||
         BIO_puts(bio, "'>") < 0)
         text = tb_raise_openssl(self->state);
     else
@@ -188,7 +187,7 @@ static PyObject *certificate_wrap(core_state *state, PyObject *module, X509 *cer
     return (PyObject *)self;
 }
 
-PyObject *tb_chain_to_list(core_state *state, PyObject *module, const STACK_OF(X509) *chain)
+PyObject *tb_chain_to_list(core_state *state, PyObject *module, const STACK_OF(X509) * chain)
 {
     int count = sk_X509_num(chain);
     PyObject *list = PyList_New(count > 0 ? count : 0);
@@ -246,8 +245,8 @@ PyObject *tb_test_decode_cert(PyObject *module, PyObject *path)
     Py_END_ALLOW_THREADS
     if (bio == NULL) {
         ERR_clear_error();
-        return tb_raise(state, TB_SSL_ERROR, open_errno, __LINE__, "cannot open certificate file %s: %s",
-                        file_name, strerror(open_errno));
+        return tb_raise(state, TB_SSL_ERROR, open_errno, __LINE__, "cannot open certificate file %s: %s", file_name,
+                        strerror(open_errno));
     }
     if (certificate == NULL)
         return tb_raise_openssl(state);
@@ -272,8 +271,8 @@ PyObject *tb_decode_certificate_der(PyObject *module, PyObject *der)
     if (certificate == NULL)
         result = tb_raise_openssl(state);
     else if (end - start != view.length)
-        result = tb_raise(state, TB_SSL_ERROR, SSL_ERROR_SSL, __LINE__,
-                          "%ld bytes follow the certificate", (long)(view.length - (end - start)));
+        result = tb_raise(state, TB_SSL_ERROR, SSL_ERROR_SSL, __LINE__, "%ld bytes follow the certificate",
+                          (long)(view.length - (end - start)));
     else
         result = tb_certificate_to_dict(state, certificate);
     X509_free(certificate);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define OBJECT_TEXT_MAX 256
-#define UNSUPPORTED "<unsupported>"
+#define UNSUPPORTED     "<unsupported>"
 
 /* Both arguments are stolen; a NULL one means that an exception is set. */
 static PyObject *pair(PyObject *first, PyObject *second)
@@ -158,9 +158,9 @@ static PyObject *ip_address_text(const ASN1_OCTET_STRING *address)
     case 4:
         return tb_native_str_format("%d.%d.%d.%d", b[0], b[1], b[2], b[3]);
     case 16:
-        return tb_native_str_format("%X:%X:%X:%X:%X:%X:%X:%X", b[0] << 8 | b[1], b[2] << 8 | b[3],
-                                    b[4] << 8 | b[5], b[6] << 8 | b[7], b[8] << 8 | b[9], b[10] << 8 | b[11],
-                                    b[12] << 8 | b[13], b[14] << 8 | b[15]);
+        return tb_native_str_format("%X:%X:%X:%X:%X:%X:%X:%X", b[0] << 8 | b[1], b[2] << 8 | b[3], b[4] << 8 | b[5],
+                                    b[6] << 8 | b[7], b[8] << 8 | b[9], b[10] << 8 | b[11], b[12] << 8 | b[13],
+                                    b[14] << 8 | b[15]);
     default:
         return tb_native_str("<invalid>");
     }
@@ -364,8 +364,7 @@ PyObject *tb_certificate_to_dict(core_state *state, X509 *certificate)
     ERR_clear_error();
     if (add_basic_fields(state, dict, certificate) < 0 || add_alternative_names(state, dict, certificate) < 0 ||
         add_access_uris(dict, "OCSP", certificate, NID_ad_OCSP) < 0 ||
-        add_access_uris(dict, "caIssuers", certificate, NID_ad_ca_issuers) < 0 ||
-        add_crl_points(dict, certificate) < 0)
+        add_access_uris(dict, "caIssuers", certificate, NID_ad_ca_issuers) < 0 || add_crl_points(dict, certificate) < 0)
         Py_CLEAR(dict);
     /* Unreadable extensions and times leave traces that no later operation may report as its own. */
     ERR_clear_error();

@@ -221,8 +221,10 @@ PyObject *tb_connection_new(tb_context *context, PyObject *socket, PyObject *inc
     tb_connection *self;
 
     if (server_side ? tb_context_is_client_only(context) : tb_context_is_server_only(context))
-        return tb_raise(state, TB_SSL_ERROR, 0, __LINE__, "Cannot create a %s socket with a PROTOCOL_TLS_%s context: called a function you should not call",
-                        server_side ? "server" : "client", server_side ? "CLIENT" : "SERVER");
+        return tb_raise(
+            state, TB_SSL_ERROR, 0, __LINE__,
+            "Cannot create a %s socket with a PROTOCOL_TLS_%s context: called a function you should not call",
+            server_side ? "server" : "client", server_side ? "CLIENT" : "SERVER");
     self = (tb_connection *)tb_type_alloc(state->connection_type);
     if (self == NULL)
         return NULL;
@@ -329,7 +331,8 @@ static void connection_dealloc(PyObject *object)
     Py_XDECREF(module);
 }
 
-/* ---- attributes --------------------------------------------------------------------------------------------------- */
+/* ---- attributes ---------------------------------------------------------------------------------------------------
+ */
 
 static PyObject *connection_get_context(PyObject *object, void *closure)
 {
@@ -450,7 +453,7 @@ static PyType_Slot connection_slots[] = {
 };
 
 static PyType_Spec connection_spec = {
-    "_tls_bootstrap._core._SSLSocket", sizeof(tb_connection), 0,
+    "_tls_bootstrap._core._SSLSocket",       sizeof(tb_connection), 0,
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, connection_slots,
 };
 

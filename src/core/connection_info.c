@@ -51,7 +51,7 @@ PyObject *tb_connection_getpeercert(PyObject *object, PyObject *args)
 PyObject *tb_connection_get_verified_chain(PyObject *object, PyObject *unused)
 {
     tb_connection *self = (tb_connection *)object;
-    STACK_OF(X509) *chain;
+    STACK_OF(X509) * chain;
     PyObject *result;
 
     (void)unused;
@@ -70,7 +70,7 @@ PyObject *tb_connection_get_verified_chain(PyObject *object, PyObject *unused)
 PyObject *tb_connection_get_unverified_chain(PyObject *object, PyObject *unused)
 {
     tb_connection *self = (tb_connection *)object;
-    STACK_OF(X509) *chain;
+    STACK_OF(X509) * chain;
     X509 *peer = NULL;
     PyObject *result = NULL;
 
@@ -134,7 +134,7 @@ static int append_cipher(PyObject *list, const SSL_CIPHER *cipher)
 PyObject *tb_connection_shared_ciphers(PyObject *object, PyObject *unused)
 {
     tb_connection *self = (tb_connection *)object;
-    STACK_OF(SSL_CIPHER) *ours, *theirs;
+    STACK_OF(SSL_CIPHER) * ours, *theirs;
     PyObject *result = NULL;
     int i;
 
@@ -264,8 +264,8 @@ static PyObject *export(tb_connection *self, const char *label, size_t label_len
         return NULL;
     tb_connection_lock(self);
     ERR_clear_error();
-    done = SSL_export_keying_material(self->ssl, (unsigned char *)PyBytes_AsString(material), (size_t)length,
-                                      label, label_length, context, context_length, use_context);
+    done = SSL_export_keying_material(self->ssl, (unsigned char *)PyBytes_AsString(material), (size_t)length, label,
+                                      label_length, context, context_length, use_context);
     tb_connection_unlock(self);
     if (done != 1) {
         Py_DECREF(material);
@@ -316,8 +316,8 @@ PyObject *tb_connection_export_keying_material(PyObject *object, PyObject *args)
     label = label_view.data;
     label_length = label_view.length;
     /* RFC 5705: no context and an empty one give different keys (before TLS 1.3). */
-    material = export(self, label, (size_t)label_length, length, (const unsigned char *)context,
-                      (size_t)context_length, context != NULL);
+    material = export(self, label, (size_t)label_length, length, (const unsigned char *)context, (size_t)context_length,
+                      context != NULL);
 exit:
     tb_view_release(&context_view);
     tb_view_release(&label_view);

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <time.h>
 
-#define RECORD_LENGTH 16384          /* the plaintext of a TLS record: RFC 8446 section 5.1 */
-#define KEEP_GIL_BELOW 4096          /* in memory, switching the GIL costs more than this much crypto */
-#define SSL_ERROR_NUMBER_NO_SOCKET 9 /* SSLErrorNumber has no name for it; ssl uses the number */
+#define RECORD_LENGTH              16384 /* the plaintext of a TLS record: RFC 8446 section 5.1 */
+#define KEEP_GIL_BELOW             4096  /* in memory, switching the GIL costs more than this much crypto */
+#define SSL_ERROR_NUMBER_NO_SOCKET 9     /* SSLErrorNumber has no name for it; ssl uses the number */
 
 /* ---- operations ------------------------------------------------------------------------------------- */
 
@@ -324,12 +324,10 @@ static int read_some(tb_connection *self, io_request *request)
     tb_outcome outcome;
     int result;
 
-    limits.release_gil = self->incoming_queue == NULL ||
-                         tb_membio_pending(self->incoming_queue) >= KEEP_GIL_BELOW;
+    limits.release_gil = self->incoming_queue == NULL || tb_membio_pending(self->incoming_queue) >= KEEP_GIL_BELOW;
     result = run(self, act_read, request, &limits, &outcome);
     if (result > 0) {
-        if (outcome.ssl_error == SSL_ERROR_ZERO_RETURN &&
-            (SSL_get_shutdown(self->ssl) & SSL_RECEIVED_SHUTDOWN) != 0) {
+        if (outcome.ssl_error == SSL_ERROR_ZERO_RETURN && (SSL_get_shutdown(self->ssl) & SSL_RECEIVED_SHUTDOWN) != 0) {
             request->done = 0;
             return 0;
         }

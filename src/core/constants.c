@@ -258,8 +258,8 @@ static PyObject *unsigned_int(unsigned long long value)
 /* (major, minor, fix, patch, status) out of OpenSSL's packed number, as ssl.OPENSSL_VERSION_INFO. */
 static PyObject *version_info(unsigned long number)
 {
-    return Py_BuildValue("(iiiii)", (int)(number >> 28 & 0xF), (int)(number >> 20 & 0xFF),
-                         (int)(number >> 12 & 0xFF), (int)(number >> 4 & 0xFF), (int)(number & 0xF));
+    return Py_BuildValue("(iiiii)", (int)(number >> 28 & 0xF), (int)(number >> 20 & 0xFF), (int)(number >> 12 & 0xFF),
+                         (int)(number >> 4 & 0xFF), (int)(number & 0xF));
 }
 
 static int add_versions(PyObject *module)

@@ -75,9 +75,8 @@ static int apply_defaults(tb_context *self)
 
     /* No flag that weakens CBC against the BEAST attack; no compression (CRIME, RFC 7457). */
     SSL_CTX_set_options(self->ctx, (SSL_OP_ALL & ~SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS) | SSL_OP_NO_SSLv3 |
-                                       SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                       SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE |
-                                       TB_DEFAULT_NO_RENEGOTIATION);
+                                       SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_SINGLE_DH_USE |
+                                       SSL_OP_SINGLE_ECDH_USE | TB_DEFAULT_NO_RENEGOTIATION);
     if (version != 0 && (SSL_CTX_set_min_proto_version(self->ctx, version) != 1 ||
                          SSL_CTX_set_max_proto_version(self->ctx, version) != 1))
         return -1;
@@ -184,8 +183,8 @@ static PyObject *context_wrap_socket(PyObject *object, PyObject *args, PyObject 
     PyObject *socket, *hostname = NULL, *owner = NULL, *session = NULL;
     int server_side;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oi|OOO:_wrap_socket", names, &socket, &server_side,
-                                     &hostname, &owner, &session))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oi|OOO:_wrap_socket", names, &socket, &server_side, &hostname,
+                                     &owner, &session))
         return NULL;
     return tb_connection_new((tb_context *)object, socket, NULL, NULL, server_side, hostname, owner, session);
 }
@@ -198,8 +197,8 @@ static PyObject *context_wrap_bio(PyObject *object, PyObject *args, PyObject *kw
     int server_side;
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!i|OOO:_wrap_bio", names, self->state->memory_bio_type,
-                                     &incoming, self->state->memory_bio_type, &outgoing, &server_side,
-                                     &hostname, &owner, &session))
+                                     &incoming, self->state->memory_bio_type, &outgoing, &server_side, &hostname,
+                                     &owner, &session))
         return NULL;
     return tb_connection_new(self, NULL, incoming, outgoing, server_side, hostname, owner, session);
 }
@@ -217,8 +216,7 @@ static PyMethodDef context_methods[] = {
      "set_ciphers(ciphers)\n\nThe ciphers of TLS 1.2 and earlier, in OpenSSL's cipher list format."},
     {"set_ciphersuites", tb_context_set_ciphersuites, METH_O,
      "set_ciphersuites(ciphersuites)\n\nThe cipher suites of TLS 1.3, separated by colons."},
-    {"get_ciphers", tb_context_get_ciphers, METH_NOARGS,
-     "get_ciphers()\n\nThe enabled ciphers by priority, as dicts."},
+    {"get_ciphers", tb_context_get_ciphers, METH_NOARGS, "get_ciphers()\n\nThe enabled ciphers by priority, as dicts."},
     {"set_groups", tb_context_set_groups, METH_O,
      "set_groups(grouplist)\n\nThe key exchange groups by preference, separated by colons."},
     {"get_groups", WITH_KEYWORDS(tb_context_get_groups),
@@ -271,8 +269,8 @@ static PyGetSetDef context_getset[] = {
     {"protocol", tb_context_get_protocol, NULL, "The PROTOCOL_* it was made with.", NULL},
     {"security_level", tb_context_get_security_level, NULL, "OpenSSL's security level, 0 to 5.", NULL},
     ATTRIBUTE(sni_callback, "Called with (socket, name, context) on a server name indication."),
-    {"_msg_callback", tb_context_get_msg_callback, tb_context_set_msg_callback,
-     "Called with each protocol message.", NULL},
+    {"_msg_callback", tb_context_get_msg_callback, tb_context_set_msg_callback, "Called with each protocol message.",
+     NULL},
     ATTRIBUTE(keylog_filename, "Where TLS secrets are logged, or None."),
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -288,8 +286,11 @@ static PyType_Slot context_slots[] = {
 };
 
 static PyType_Spec context_spec = {
-    "_tls_bootstrap._core._SSLContext", sizeof(tb_context), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, context_slots,
+    "_tls_bootstrap._core._SSLContext",
+    sizeof(tb_context),
+    0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    context_slots,
 };
 
 int tb_context_type_add(PyObject *module, core_state *state)

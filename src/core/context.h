@@ -5,10 +5,10 @@
 
 #include "core.h"
 
-#define CONTEXT_METHOD(name) PyObject *tb_context_##name(PyObject *self, PyObject *arg)
+#define CONTEXT_METHOD(name)          PyObject *tb_context_##name(PyObject *self, PyObject *arg)
 #define CONTEXT_METHOD_KEYWORDS(name) PyObject *tb_context_##name(PyObject *self, PyObject *args, PyObject *kwargs)
-#define CONTEXT_ATTRIBUTE(name)                                    \
-    PyObject *tb_context_get_##name(PyObject *self, void *closure); \
+#define CONTEXT_ATTRIBUTE(name)                                                                                        \
+    PyObject *tb_context_get_##name(PyObject *self, void *closure);                                                    \
     int tb_context_set_##name(PyObject *self, PyObject *value, void *closure)
 
 /* context.c */

@@ -51,8 +51,8 @@ static PyObject *callable_or_none(PyObject *callable)
 
 /* ---- ALPN, RFC 7301 ---------------------------------------------------------------------------------------- */
 
-static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_length,
-                       const unsigned char *offered, unsigned int offered_length, void *data)
+static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_length, const unsigned char *offered,
+                       unsigned int offered_length, void *data)
 {
     tb_context *context = tb_connection_of_ssl(ssl)->context;
     unsigned char *selected;
@@ -60,8 +60,8 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
     (void)data;
     if (context->alpn == NULL)
         return SSL_TLSEXT_ERR_NOACK;
-    if (SSL_select_next_proto(&selected, out_length, context->alpn, context->alpn_length, offered,
-                              offered_length) != OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto(&selected, out_length, context->alpn, context->alpn_length, offered, offered_length) !=
+        OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_NOACK;
     *out = selected;
     return SSL_TLSEXT_ERR_OK;
@@ -185,7 +185,8 @@ int tb_context_set_sni_callback(PyObject *object, PyObject *value, void *closure
     return 0;
 }
 
-/* ---- protocol messages -------------------------------------------------------------------------------------------- */
+/* ---- protocol messages --------------------------------------------------------------------------------------------
+ */
 
 static int message_type(int content_type, const unsigned char *bytes, size_t length)
 {
@@ -252,7 +253,8 @@ void tb_context_attach_msg_callback(tb_context *self, SSL *ssl)
     SSL_set_msg_callback(ssl, self->msg_callback != NULL ? on_message : NULL);
 }
 
-/* ---- key log: the format of NSS, for debugging tools ------------------------------------------------------------------ */
+/* ---- key log: the format of NSS, for debugging tools
+ * ------------------------------------------------------------------ */
 
 static void on_secret(const SSL *ssl, const char *line)
 {
@@ -344,7 +346,8 @@ int tb_context_set_keylog_filename(PyObject *object, PyObject *value, void *clos
     return 0;
 }
 
-/* ---- pre-shared keys, RFC 4279 and RFC 8446 section 2.2 ------------------------------------------------------------------ */
+/* ---- pre-shared keys, RFC 4279 and RFC 8446 section 2.2
+ * ------------------------------------------------------------------ */
 
 /* Copies bytes to a C array; their number, or 0 (OpenSSL's "no key") with TypeError or ValueError. */
 static unsigned int copy_key(PyObject *key, unsigned char *target, unsigned int room)

@@ -93,8 +93,7 @@ static int password_callback(char *buffer, int size, int writing, void *data)
 static int use_files(SSL_CTX *ctx, const char *certfile, const char *keyfile)
 {
     return SSL_CTX_use_certificate_chain_file(ctx, certfile) == 1 &&
-           SSL_CTX_use_PrivateKey_file(ctx, keyfile, SSL_FILETYPE_PEM) == 1 &&
-           SSL_CTX_check_private_key(ctx) == 1;
+           SSL_CTX_use_PrivateKey_file(ctx, keyfile, SSL_FILETYPE_PEM) == 1 && SSL_CTX_check_private_key(ctx) == 1;
 }
 
 PyObject *tb_context_load_cert_chain(PyObject *object, PyObject *args, PyObject *kwargs)
@@ -205,8 +204,8 @@ static int load_cadata(tb_context *self, PyObject *data, int is_pem)
     if (tb_view_get(data, &view) < 0)
         return -1;
     if (view.length == 0 || view.length > INT_MAX) {
-        PyErr_SetString(PyExc_ValueError, view.length == 0 ? "Empty certificate data"
-                                                            : "Certificate data is too long.");
+        PyErr_SetString(PyExc_ValueError,
+                        view.length == 0 ? "Empty certificate data" : "Certificate data is too long.");
         goto exit;
     }
     ERR_clear_error();
@@ -305,12 +304,13 @@ PyObject *tb_context_load_dh_params(PyObject *object, PyObject *path)
     Py_RETURN_NONE;
 }
 
-/* ---- what is loaded ----------------------------------------------------------------------------------------------- */
+/* ---- what is loaded -----------------------------------------------------------------------------------------------
+ */
 
 PyObject *tb_context_cert_store_stats(PyObject *object, PyObject *unused)
 {
     X509_STORE *store = SSL_CTX_get_cert_store(((tb_context *)object)->ctx);
-    STACK_OF(X509_OBJECT) *objects;
+    STACK_OF(X509_OBJECT) * objects;
     int i, certificates = 0, authorities = 0, lists = 0;
 
     (void)unused;
@@ -341,7 +341,7 @@ PyObject *tb_context_get_ca_certs(PyObject *object, PyObject *args, PyObject *kw
     static char *names[] = {"binary_form", NULL};
     tb_context *self = (tb_context *)object;
     X509_STORE *store = SSL_CTX_get_cert_store(self->ctx);
-    STACK_OF(X509_OBJECT) *objects;
+    STACK_OF(X509_OBJECT) * objects;
     PyObject *binary_object = NULL, *list;
     int i, binary = 0;
 
@@ -358,8 +358,8 @@ PyObject *tb_context_get_ca_certs(PyObject *object, PyObject *args, PyObject *kw
 
         if (certificate == NULL || !X509_check_ca(certificate))
             continue;
-        item = binary ? tb_certificate_to_der(self->state, certificate)
-                      : tb_certificate_to_dict(self->state, certificate);
+        item =
+            binary ? tb_certificate_to_der(self->state, certificate) : tb_certificate_to_dict(self->state, certificate);
         if (item == NULL || PyList_Append(list, item) < 0)
             Py_CLEAR(list);
         Py_XDECREF(item);

@@ -37,8 +37,8 @@ PyObject *tb_context_get_security_level(PyObject *object, void *closure)
 PyObject *tb_context_get_options(PyObject *object, void *closure)
 {
     (void)closure;
-    return tb_long_from_size((size_t)(SSL_CTX_get_options(((tb_context *)object)->ctx) &
-                                      ~(unsigned long long)TB_DEFAULT_NO_RENEGOTIATION));
+    return tb_long_from_size(
+        (size_t)(SSL_CTX_get_options(((tb_context *)object)->ctx) & ~(unsigned long long)TB_DEFAULT_NO_RENEGOTIATION));
 }
 
 int tb_context_set_options(PyObject *object, PyObject *value, void *closure)
@@ -75,8 +75,7 @@ PyObject *tb_context_get_verify_mode(PyObject *object, void *closure)
 
 int tb_context_set_verify_mode(PyObject *object, PyObject *value, void *closure)
 {
-    static const int modes[] = {SSL_VERIFY_NONE, SSL_VERIFY_PEER,
-                                SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT};
+    static const int modes[] = {SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT};
     tb_context *self = (tb_context *)object;
     int mode;
 
@@ -88,8 +87,7 @@ int tb_context_set_verify_mode(PyObject *object, PyObject *value, void *closure)
         return -1;
     }
     if (mode == TB_CERT_NONE && self->check_hostname) {
-        PyErr_SetString(PyExc_ValueError,
-                        "Cannot set verify_mode to CERT_NONE when check_hostname is enabled.");
+        PyErr_SetString(PyExc_ValueError, "Cannot set verify_mode to CERT_NONE when check_hostname is enabled.");
         return -1;
     }
     SSL_CTX_set_verify(self->ctx, modes[mode], SSL_CTX_get_verify_callback(self->ctx));

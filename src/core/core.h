@@ -96,8 +96,7 @@ BIO *tb_socket_new_bio(tb_socket_transport *transport);
 /* ---- context.c and its neighbours -------------------------------------------------------------- */
 
 typedef struct {
-    PyObject_HEAD
-    core_state *state;
+    PyObject_HEAD core_state *state;
     PyObject *module; /* keeps state alive */
     SSL_CTX *ctx;
     int protocol;
@@ -125,25 +124,24 @@ void tb_context_attach_msg_callback(tb_context *self, SSL *ssl);
 int tb_session_type_add(PyObject *module, core_state *state);
 /* Wraps a session; takes over the reference to `session` even when it fails. */
 PyObject *tb_session_wrap(core_state *state, PyObject *module, tb_context *context, SSL_SESSION *session);
-SSL_SESSION *tb_session_get(PyObject *session); /* borrowed */
+SSL_SESSION *tb_session_get(PyObject *session);    /* borrowed */
 tb_context *tb_session_context(PyObject *session); /* borrowed */
 
 /* ---- connection.c and its neighbours ------------------------------------------------------------ */
 
 typedef struct {
-    PyObject_HEAD
-    core_state *state;
-    PyObject *module;        /* keeps state alive */
-    tb_context *context;     /* owned */
+    PyObject_HEAD core_state *state;
+    PyObject *module;    /* keeps state alive */
+    tb_context *context; /* owned */
     SSL *ssl;
-    PyObject *owner;         /* weak reference to the SSLObject or SSLSocket, or NULL */
-    PyObject *socket;        /* weak reference, or NULL over MemoryBIOs */
-    PyObject *server_hostname; /* native str or NULL */
-    PyObject *incoming, *outgoing; /* MemoryBIO, owned, NULL over a socket */
+    PyObject *owner;                            /* weak reference to the SSLObject or SSLSocket, or NULL */
+    PyObject *socket;                           /* weak reference, or NULL over MemoryBIOs */
+    PyObject *server_hostname;                  /* native str or NULL */
+    PyObject *incoming, *outgoing;              /* MemoryBIO, owned, NULL over a socket */
     tb_membio *incoming_queue, *outgoing_queue; /* borrowed from the two */
     tb_socket_transport transport;
-    pthread_mutex_t lock;    /* held during every use of `ssl` */
-    PyThreadState *thread;   /* of the operation in progress, while it runs without the GIL */
+    pthread_mutex_t lock;           /* held during every use of `ssl` */
+    PyThreadState *thread;          /* of the operation in progress, while it runs without the GIL */
     PyObject *pending_exception[3]; /* raised by a callback during the operation in progress */
     int server_side;
     int shutdown_seen_zero;
@@ -170,7 +168,7 @@ int tb_certificate_type_add(PyObject *module, core_state *state);
 PyObject *tb_certificate_to_dict(core_state *state, X509 *certificate);
 PyObject *tb_certificate_to_der(core_state *state, X509 *certificate);
 /* A list of Certificate; takes no ownership of the stack. */
-PyObject *tb_chain_to_list(core_state *state, PyObject *module, const STACK_OF(X509) *chain);
+PyObject *tb_chain_to_list(core_state *state, PyObject *module, const STACK_OF(X509) * chain);
 /* METH_O: the dict of the first certificate in a PEM file (path as bytes / str). */
 PyObject *tb_test_decode_cert(PyObject *module, PyObject *path);
 /* METH_O: the dict of a DER certificate. */

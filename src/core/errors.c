@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* Numbers that the ssl API adds to OpenSSL's SSL_ERROR_* (enum SSLErrorNumber). */
-#define SSL_ERROR_NUMBER_EOF 8
+#define SSL_ERROR_NUMBER_EOF     8
 #define SSL_ERROR_NUMBER_INVALID 10
 
 /* Programs compare `library` with these names, so they do not follow OpenSSL's own texts. */
@@ -20,14 +20,12 @@ static const struct {
     int code;
     const char *name;
 } libraries[] = {
-    {ERR_LIB_ASN1, "ASN1"},     {ERR_LIB_BIO, "BIO"},       {ERR_LIB_BN, "BN"},
-    {ERR_LIB_BUF, "BUF"},       {ERR_LIB_CMS, "CMS"},       {ERR_LIB_COMP, "COMP"},
-    {ERR_LIB_CONF, "CONF"},     {ERR_LIB_CRYPTO, "CRYPTO"}, {ERR_LIB_DH, "DH"},
-    {ERR_LIB_DSA, "DSA"},       {ERR_LIB_DSO, "DSO"},       {ERR_LIB_EC, "EC"},
-    {ERR_LIB_ENGINE, "ENGINE"}, {ERR_LIB_EVP, "EVP"},       {ERR_LIB_OBJ, "OBJ"},
-    {ERR_LIB_OCSP, "OCSP"},     {ERR_LIB_PEM, "PEM"},       {ERR_LIB_PKCS12, "PKCS12"},
-    {ERR_LIB_PKCS7, "PKCS7"},   {ERR_LIB_RAND, "RAND"},     {ERR_LIB_RSA, "RSA"},
-    {ERR_LIB_SSL, "SSL"},       {ERR_LIB_SYS, "SYS"},       {ERR_LIB_TS, "TS"},
+    {ERR_LIB_ASN1, "ASN1"},     {ERR_LIB_BIO, "BIO"},       {ERR_LIB_BN, "BN"},         {ERR_LIB_BUF, "BUF"},
+    {ERR_LIB_CMS, "CMS"},       {ERR_LIB_COMP, "COMP"},     {ERR_LIB_CONF, "CONF"},     {ERR_LIB_CRYPTO, "CRYPTO"},
+    {ERR_LIB_DH, "DH"},         {ERR_LIB_DSA, "DSA"},       {ERR_LIB_DSO, "DSO"},       {ERR_LIB_EC, "EC"},
+    {ERR_LIB_ENGINE, "ENGINE"}, {ERR_LIB_EVP, "EVP"},       {ERR_LIB_OBJ, "OBJ"},       {ERR_LIB_OCSP, "OCSP"},
+    {ERR_LIB_PEM, "PEM"},       {ERR_LIB_PKCS12, "PKCS12"}, {ERR_LIB_PKCS7, "PKCS7"},   {ERR_LIB_RAND, "RAND"},
+    {ERR_LIB_RSA, "RSA"},       {ERR_LIB_SSL, "SSL"},       {ERR_LIB_SYS, "SYS"},       {ERR_LIB_TS, "TS"},
     {ERR_LIB_UI, "UI"},         {ERR_LIB_X509, "X509"},     {ERR_LIB_X509V3, "X509V3"},
 };
 
@@ -47,9 +45,8 @@ const char tb_set_exceptions_doc[] =
     "set_exceptions(mapping)\n\nHands the exception classes of _errors.py to the core, by name.";
 
 static const char *const exception_names[TB_EXCEPTION_COUNT] = {
-    "SSLError",        "SSLZeroReturnError", "SSLWantReadError",         "SSLWantWriteError",
-    "SSLSyscallError", "SSLEOFError",        "SSLCertVerificationError", "OSError",
-    "timeout",
+    "SSLError",    "SSLZeroReturnError",       "SSLWantReadError", "SSLWantWriteError", "SSLSyscallError",
+    "SSLEOFError", "SSLCertVerificationError", "OSError",          "timeout",
 };
 
 PyObject *tb_set_exceptions(PyObject *module, PyObject *mapping)
@@ -231,8 +228,8 @@ static const char *reason_name(unsigned long code, char *name, size_t size)
     return name;
 }
 
-static PyObject *raise_code(core_state *state, unsigned long code, tb_exception which, int errno_value,
-                            SSL *ssl, const char *fallback, int line)
+static PyObject *raise_code(core_state *state, unsigned long code, tb_exception which, int errno_value, SSL *ssl,
+                            const char *fallback, int line)
 {
     error_description error;
     char reason[128];
@@ -261,14 +258,13 @@ static PyObject *raise_code(core_state *state, unsigned long code, tb_exception 
         if (host == NULL)
             PyErr_Clear();
         if (error.verify_code == X509_V_ERR_HOSTNAME_MISMATCH && host != NULL)
-            snprintf(verify_message, sizeof verify_message,
-                     "Hostname mismatch, certificate is not valid for '%s'.", host);
+            snprintf(verify_message, sizeof verify_message, "Hostname mismatch, certificate is not valid for '%s'.",
+                     host);
         else if (error.verify_code == X509_V_ERR_IP_ADDRESS_MISMATCH && host != NULL)
-            snprintf(verify_message, sizeof verify_message,
-                     "IP address mismatch, certificate is not valid for '%s'.", host);
+            snprintf(verify_message, sizeof verify_message, "IP address mismatch, certificate is not valid for '%s'.",
+                     host);
         else
-            snprintf(verify_message, sizeof verify_message, "%s",
-                     X509_verify_cert_error_string(error.verify_code));
+            snprintf(verify_message, sizeof verify_message, "%s", X509_verify_cert_error_string(error.verify_code));
         error.verify_message = verify_message;
     }
     raise_error(state, &error);
@@ -287,7 +283,8 @@ PyObject *tb_raise_openssl_at(core_state *state, int line)
 
 static PyObject *raise_end_of_file(core_state *state, int line)
 {
-    return raise_code(state, 0, TB_EOF_ERROR, SSL_ERROR_NUMBER_EOF, NULL, "EOF occurred in violation of protocol", line);
+    return raise_code(state, 0, TB_EOF_ERROR, SSL_ERROR_NUMBER_EOF, NULL, "EOF occurred in violation of protocol",
+                      line);
 }
 
 static PyObject *raise_syscall(core_state *state, const tb_outcome *outcome, unsigned long code, int line)
@@ -303,14 +300,12 @@ static PyObject *raise_syscall(core_state *state, const tb_outcome *outcome, uns
     return raise_end_of_file(state, line);
 }
 
-static PyObject *raise_protocol(core_state *state, SSL *ssl, const tb_outcome *outcome, unsigned long code,
-                                int line)
+static PyObject *raise_protocol(core_state *state, SSL *ssl, const tb_outcome *outcome, unsigned long code, int line)
 {
     int reason = ERR_GET_REASON(code);
 
     if (code == 0)
-        return raise_code(state, 0, TB_SSL_ERROR, SSL_ERROR_SSL, NULL,
-                          "A failure in the SSL library occurred", line);
+        return raise_code(state, 0, TB_SSL_ERROR, SSL_ERROR_SSL, NULL, "A failure in the SSL library occurred", line);
     if (ERR_GET_LIB(code) == ERR_LIB_SYS && (outcome->end_of_file || outcome->sys_errno != 0))
         return raise_syscall(state, outcome, code, line);
     if (ERR_GET_LIB(code) == ERR_LIB_SSL && TB_REASON_IS_EOF(reason))
@@ -326,24 +321,23 @@ PyObject *tb_raise_outcome_at(core_state *state, SSL *ssl, const tb_outcome *out
 
     switch (outcome->ssl_error) {
     case SSL_ERROR_ZERO_RETURN:
-        raise_code(state, 0, TB_ZERO_RETURN_ERROR, outcome->ssl_error, NULL,
-                   "TLS/SSL connection has been closed (EOF)", line);
+        raise_code(state, 0, TB_ZERO_RETURN_ERROR, outcome->ssl_error, NULL, "TLS/SSL connection has been closed (EOF)",
+                   line);
         break;
     case SSL_ERROR_WANT_READ:
-        raise_code(state, 0, TB_WANT_READ_ERROR, outcome->ssl_error, NULL,
-                   "The operation did not complete (read)", line);
+        raise_code(state, 0, TB_WANT_READ_ERROR, outcome->ssl_error, NULL, "The operation did not complete (read)",
+                   line);
         break;
     case SSL_ERROR_WANT_WRITE:
-        raise_code(state, 0, TB_WANT_WRITE_ERROR, outcome->ssl_error, NULL,
-                   "The operation did not complete (write)", line);
+        raise_code(state, 0, TB_WANT_WRITE_ERROR, outcome->ssl_error, NULL, "The operation did not complete (write)",
+                   line);
         break;
     case SSL_ERROR_WANT_X509_LOOKUP:
-        raise_code(state, 0, TB_SSL_ERROR, outcome->ssl_error, NULL,
-                   "The operation did not complete (X509 lookup)", line);
+        raise_code(state, 0, TB_SSL_ERROR, outcome->ssl_error, NULL, "The operation did not complete (X509 lookup)",
+                   line);
         break;
     case SSL_ERROR_WANT_CONNECT:
-        raise_code(state, 0, TB_SSL_ERROR, outcome->ssl_error, NULL,
-                   "The operation did not complete (connect)", line);
+        raise_code(state, 0, TB_SSL_ERROR, outcome->ssl_error, NULL, "The operation did not complete (connect)", line);
         break;
     case SSL_ERROR_SYSCALL:
         raise_syscall(state, outcome, code, line);

@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COPY_BELOW 512           /* smaller writes are copied: cheaper than a chunk of their own */
-#define PLAIN_CHUNK 4096         /* least size of a chunk made without Python */
-#define MAX_SLACK (64 * 1024)    /* memory kept beyond twice what is pending */
+#define COPY_BELOW  512         /* smaller writes are copied: cheaper than a chunk of their own */
+#define PLAIN_CHUNK 4096        /* least size of a chunk made without Python */
+#define MAX_SLACK   (64 * 1024) /* memory kept beyond twice what is pending */
 
 typedef struct chunk {
     struct chunk *next;
@@ -38,8 +38,7 @@ struct tb_membio {
 };
 
 typedef struct {
-    PyObject_HEAD
-    core_state *state;
+    PyObject_HEAD core_state *state;
     PyObject *module;
     tb_membio *queue;
 } memory_bio;
@@ -591,8 +590,7 @@ static PyType_Slot memory_bio_slots[] = {
 };
 
 static PyType_Spec memory_bio_spec = {
-    "_tls_bootstrap._core.MemoryBIO", sizeof(memory_bio), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, memory_bio_slots,
+    "_tls_bootstrap._core.MemoryBIO", sizeof(memory_bio), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, memory_bio_slots,
 };
 
 int tb_membio_type_add(PyObject *module, core_state *state)

@@ -60,7 +60,8 @@ static PyMethodDef methods[] = {
     {"RAND_status", tb_rand_status, METH_NOARGS, "RAND_status()\n\nWhether the generator was seeded."},
     {"txt2obj", (PyCFunction)(void (*)(void))tb_txt2obj, METH_VARARGS | METH_KEYWORDS,
      "txt2obj(txt, name=False)\n\n(nid, short name, long name, dotted OID).  ValueError if unknown."},
-    {"nid2obj", tb_nid2obj, METH_O, "nid2obj(nid)\n\n(nid, short name, long name, dotted OID).  ValueError if unknown."},
+    {"nid2obj", tb_nid2obj, METH_O,
+     "nid2obj(nid)\n\n(nid, short name, long name, dotted OID).  ValueError if unknown."},
     {NULL, NULL, 0, NULL},
 };
 

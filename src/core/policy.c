@@ -8,7 +8,7 @@
 
 #include <openssl/conf.h>
 
-static PyObject *section_to_list(const STACK_OF(CONF_VALUE) *section)
+static PyObject *section_to_list(const STACK_OF(CONF_VALUE) * section)
 {
     PyObject *list = PyList_New(0);
     int i;
@@ -28,7 +28,7 @@ PyObject *tb_read_configuration(PyObject *module, PyObject *args)
 {
     PyObject *path, *result = NULL;
     const char *section_name, *path_text;
-    STACK_OF(CONF_VALUE) *section;
+    STACK_OF(CONF_VALUE) * section;
     CONF *configuration;
     long error_line = 0;
 
@@ -46,8 +46,8 @@ PyObject *tb_read_configuration(PyObject *module, PyObject *args)
         const char *reason = ERR_reason_error_string(code);
 
         ERR_clear_error();
-        tb_raise(tb_module_state(module), TB_SSL_ERROR, SSL_ERROR_SSL, __LINE__, "%s:%ld: %s", path_text,
-                 error_line, reason != NULL ? reason : "cannot be read");
+        tb_raise(tb_module_state(module), TB_SSL_ERROR, SSL_ERROR_SSL, __LINE__, "%s:%ld: %s", path_text, error_line,
+                 reason != NULL ? reason : "cannot be read");
         goto exit;
     }
     section = NCONF_get_section(configuration, section_name);

@@ -12,7 +12,7 @@
 unsigned long tb_python_version;
 
 #define TB_WRITABLE 1 /* PyBUF_WRITABLE; the name is not in the limited API of 3.4 */
-#define TB_SIMPLE 0
+#define TB_SIMPLE   0
 
 /* ---- native str ------------------------------------------------------------------------------ */
 
@@ -246,8 +246,7 @@ static int bind_buffers(void)
         memset(&layout, 0, sizeof layout);
         if (get_buffer(bytes, &layout, TB_SIMPLE) == 0) {
             fits = layout.buf == (void *)PyBytes_AsString(bytes) && layout.obj == bytes &&
-                   layout.len == (Py_ssize_t)sizeof sample && layout.itemsize == 1 &&
-                   layout.readonly == 1;
+                   layout.len == (Py_ssize_t)sizeof sample && layout.itemsize == 1 && layout.readonly == 1;
             if (fits)
                 release_buffer(&layout);
         }
@@ -255,8 +254,7 @@ static int bind_buffers(void)
     }
     if (!fits) {
         PyErr_Clear();
-        PyErr_SetString(PyExc_ImportError,
-                        "_tls_bootstrap._core does not know this Python's buffer interface");
+        PyErr_SetString(PyExc_ImportError, "_tls_bootstrap._core does not know this Python's buffer interface");
         return -1;
     }
     return 0;
@@ -552,8 +550,8 @@ typedef struct {
     int slot;
     void *value;
 } module_slot;
-#define SLOT_EXEC 2
-#define SLOT_MULTIPLE_INTERPRETERS 3
+#define SLOT_EXEC                     2
+#define SLOT_MULTIPLE_INTERPRETERS    3
 #define PER_INTERPRETER_GIL_SUPPORTED ((void *)2)
 
 extern PyObject *PyModuleDef_Init(struct PyModuleDef *definition) __attribute__((weak));
@@ -584,8 +582,7 @@ PyObject *PyInit__core(void)
             slots[1].value = PER_INTERPRETER_GIL_SUPPORTED;
         }
         /* The member before m_traverse is m_reload in 3.4's headers and m_slots in later ones. */
-        *(void **)((char *)&definition + offsetof(struct PyModuleDef, m_traverse) -
-                   sizeof(void *)) = slots;
+        *(void **)((char *)&definition + offsetof(struct PyModuleDef, m_traverse) - sizeof(void *)) = slots;
         return PyModuleDef_Init(&definition);
     }
     module = PyModule_Create(&definition);

@@ -7,8 +7,7 @@
 #include <string.h>
 
 typedef struct {
-    PyObject_HEAD
-    core_state *state;
+    PyObject_HEAD core_state *state;
     PyObject *module;
     tb_context *context; /* owned: a session is of use with its own context only */
     SSL_SESSION *session;
@@ -144,8 +143,7 @@ static PyType_Slot session_slots[] = {
 };
 
 static PyType_Spec session_spec = {
-    "_tls_bootstrap._core.SSLSession", sizeof(tb_session), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, session_slots,
+    "_tls_bootstrap._core.SSLSession", sizeof(tb_session), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, session_slots,
 };
 
 int tb_session_type_add(PyObject *module, core_state *state)

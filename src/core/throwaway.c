@@ -9,10 +9,10 @@
 #include <string.h>
 
 #define CLOCK_SKEW_SECONDS 3600
-#define SERIAL_BYTES 16
-#define MAX_DAYS 36500
-#define AUTHORITY_NAME "tls-bootstrap throw-away authority"
-#define SERVER_NAME "tls-bootstrap throw-away server"
+#define SERIAL_BYTES       16
+#define MAX_DAYS           36500
+#define AUTHORITY_NAME     "tls-bootstrap throw-away authority"
+#define SERVER_NAME        "tls-bootstrap throw-away server"
 
 typedef struct {
     EVP_PKEY *key;
@@ -121,8 +121,7 @@ static int make_server(identity *server, const identity *authority, GENERAL_NAME
            add_extension(authority->certificate, server->certificate, NID_key_usage, "critical,digitalSignature") &&
            add_extension(authority->certificate, server->certificate, NID_ext_key_usage, "serverAuth") &&
            add_extension(authority->certificate, server->certificate, NID_subject_key_identifier, "hash") &&
-           add_extension(authority->certificate, server->certificate, NID_authority_key_identifier,
-                         "keyid:always") &&
+           add_extension(authority->certificate, server->certificate, NID_authority_key_identifier, "keyid:always") &&
            X509_add1_ext_i2d(server->certificate, NID_subject_alt_name, alternatives, 0, 0) == 1 &&
            X509_sign(server->certificate, authority->key, EVP_sha256()) != 0;
 }
