@@ -11,6 +11,8 @@ from ._constants import (
     CERT_NONE,
     CERT_REQUIRED,
     PROTOCOL_TLS,
+    PROTOCOL_TLS_CLIENT,
+    PROTOCOL_TLS_SERVER,
     Options,
     TLSVersion,
     VerifyFlags,
@@ -36,6 +38,8 @@ __all__ = [
 # Attributes are set through the base's descriptors, so that a subclass which overrides a property
 # (pip's truststore does) never meets itself again.
 _Base = _core._SSLContext
+
+_NEGOTIATING = (PROTOCOL_TLS, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER)
 
 
 class _ConnectionClass(object):
@@ -154,6 +158,8 @@ class SSLContext(_Base):
     @property
     def minimum_version(self):
         """The lowest protocol version, as TLSVersion (added in 3.7)."""
+        if self.protocol not in _NEGOTIATING:
+            return TLSVersion.MINIMUM_SUPPORTED  # the protocol says it; nothing can be set
         return _known(TLSVersion, _Base.minimum_version.__get__(self))
 
     @minimum_version.setter
@@ -163,6 +169,8 @@ class SSLContext(_Base):
     @property
     def maximum_version(self):
         """The highest protocol version, as TLSVersion (added in 3.7)."""
+        if self.protocol not in _NEGOTIATING:
+            return TLSVersion.MAXIMUM_SUPPORTED
         return _known(TLSVersion, _Base.maximum_version.__get__(self))
 
     @maximum_version.setter

@@ -99,39 +99,13 @@ def _read():
 
 
 def apply(context):
-    """Applies the policy to a new context.  Raises SSLError that names file and line.
-
-    A context that was asked for with one protocol version only never gets others by it.
-    """
+    """Applies the policy to a new context.  Raises SSLError that names file and line."""
     global _policy
     if _core.flavour != "bundled":
         return  # the distribution's own configuration is in force
     if _policy is None:
         _policy = _read()
     path, commands = _policy
-    if not commands:
-        return
-    minimum, maximum = _versions(context)
-    _apply_commands(context, path, commands)
-    if minimum == maximum:
-        _narrow(context, minimum)
-
-
-def _versions(context):
-    base = _core._SSLContext
-    return base.minimum_version.__get__(context), base.maximum_version.__get__(context)
-
-
-def _narrow(context, version):
-    """Takes back what a policy added to a context for one version; what it took away stays."""
-    minimum, maximum = _versions(context)
-    if minimum < version:
-        _core._SSLContext.minimum_version.__set__(context, version)
-    if maximum < 0 or maximum > version:  # negative: whatever the library has
-        _core._SSLContext.maximum_version.__set__(context, version)
-
-
-def _apply_commands(context, path, commands):
     for name, command, value in commands:
         if command == "CipherString" and "PSK" not in value:
             # OpenSSL's "DEFAULT" has them; they are of use only where a program asks for them.
