@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Damaged installations: pip keeps working over `ssl`, interpreters start in silence, the check explains."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+
+import pytest
+from loopback import SOURCE
+
+PAIRS = [("2.7", "20.3.4"), ("3.9", "20.3.4"), ("3.13", None)]
+DOWNLOAD = ("download", "--no-deps", "--dest", "downloads", "tb-sample")
+
+
+def remove(core):
+    core.unlink()
+
+
+def truncate(length):
+    def apply(core):
+        os.truncate(core, length if length >= 0 else core.stat().st_size + length)
+
+    apply.__name__ = f"truncated to {length}"
+    return apply
+
+
+def garbage(core):
+    core.write_bytes(os.urandom(100000))
+
+
+def wrong_abi(core):
+    """The binary of the other major version of Python under this one's name."""
+    other = {"_core.so": "py3/_tls_bootstrap/_core.abi3.so", "_core.abi3.so": "py2/_tls_bootstrap/_core.so"}
+    shutil.copyfile(SOURCE / "build" / other[core.name], core)
+
+
+def wrong_machine(core):
+    with open(core, "r+b") as stream:
+        stream.seek(18)  # e_machine
+        stream.write(b"\xff\x00")
+
+
+def raises(core):
+    (core.parent / "__init__.py").write_text("raise RuntimeError('broken on purpose')\n", encoding="ascii")
+
+
+def lacks_a_name(core):
+    with open(core.parent / "__init__.py", "a", encoding="ascii") as stream:
+        stream.write("from . import _names\n_names.resolve = None\n")
+        stream.write("import sys\nclass Lacking(object):\n    __file__ = __file__\n    SSLError = SSLError\n")
+        stream.write("    SSLContext = SSLSocket = SSLObject = None\nsys.modules[__name__] = Lacking()\n")
+
+
+FAULTS = [remove, truncate(0), truncate(3), truncate(63), truncate(4096), truncate(1000000), truncate(-1),
+          garbage, wrong_abi, wrong_machine, raises, lacks_a_name]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+@pytest.mark.parametrize("version, pip_version", PAIRS)
+def test_pip_keeps_working_and_tells_why_only_when_it_is_verbose(make, pip, version, pip_version, fault):
+    installation = make(version).add_pip(pip_version).add_module().add_hook()
+    fault(installation.core)
+    quiet = pip(installation, *DOWNLOAD)
+    quiet.assert_none_ours()
+    assert quiet.hook_lines == []
+    shutil.rmtree(installation.root / "downloads")
+    verbose = pip(installation, "-v", *DOWNLOAD)
+    verbose.assert_none_ours()
+    said = [line for line in verbose.err.splitlines() if line.startswith("tls-bootstrap: ")]
+    assert len(said) == 1
+    assert said[0].startswith("tls-bootstrap: pip goes on with ssl: ")
+
+
+@pytest.mark.parametrize("fault", [remove, truncate(4096), truncate(-1), wrong_abi, raises], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("version, pip_version", PAIRS)
+def test_the_check_says_what_is_wrong(make, check, version, pip_version, fault):
+    installation = make(version).add_pip(pip_version).add_module().add_hook()
+    fault(installation.core)
+    done = check("--python", installation.python)
+    assert done.returncode == 2, done.stdout + done.stderr
+    first = done.stdout.splitlines()[0]
+    expected = "broken on purpose" if fault is raises else re.escape(installation.core.name.split(".")[0])
+    assert "_tls_bootstrap cannot be used" in first
+    assert re.search(expected, first)
+
+
+def start_silently(installation):
+    for words in (["-c", "pass"], ["-E", "-s", "-c", "pass"], ["-W", "error", "-c", "pass"]):
+        done = installation.run(*words)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def files_but_the_pth(installation):
+    for path in sorted(installation.site.rglob("*_tls_bootstrap*")):
+        if path.exists() and path.suffix != ".pth":
+            yield path
+
+
+@pytest.mark.parametrize("version", ["2.7", "3.6", "3.9", "3.13"])
+def test_the_pth_alone_starts_every_interpreter_in_silence(make, pip, version):
+    installation = make(version).add_pip().add_module().add_hook()
+    for path in list(files_but_the_pth(installation)):
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.exists():
+            path.unlink()
+    assert [path.name for path in installation.site.glob("_tls*")] == ["_tls_bootstrap_pip.pth"]
+    start_silently(installation)
+    pip(installation, *DOWNLOAD).assert_none_ours()
+
+
+DAMAGE = {
+    "empty": b"",
+    "NUL bytes": b"\0" * 500,
+    "not Python": b"<<<<<<< HEAD\n",
+    "cut off": b"import sys\n\n\nclass TlsBootstrapPipFinder(object):\n    def find_spec(self, na",
+    "raises": b"raise ValueError('damaged')\n",
+    "not UTF-8": b"# \xff\xfe\nx = '\xff'\n",
+}
+
+
+@pytest.mark.parametrize("damage", sorted(DAMAGE))
+@pytest.mark.parametrize("version", ["2.7", "3.9", "3.13"])
+def test_a_damaged_finder_or_hook_disturbs_neither_interpreters_nor_pip(make, pip, version, damage):
+    installation = make(version).add_pip().add_module().add_hook()
+    hook = installation.site / "_tls_bootstrap_pip" / "interception.py"
+    hook.write_bytes(DAMAGE[damage])
+    start_silently(installation)
+    run = pip(installation, *DOWNLOAD)
+    run.assert_none_ours()
+    assert run.hook_lines == []
+    (installation.site / "_tls_bootstrap_pip_finder.py").write_bytes(DAMAGE[damage])
+    start_silently(installation)
+
+
+@pytest.mark.parametrize("version", ["2.7", "3.9"])
+def test_damaged_byte_code_of_the_finder_starts_in_silence(make, version):
+    installation = make(version).add_pip().add_module().add_hook()
+    assert installation.run("-c", "pass", environment={"PYTHONDONTWRITEBYTECODE": ""}).returncode == 0
+    compiled = next(installation.site.rglob("_tls_bootstrap_pip_finder*.pyc"))
+    whole = compiled.read_bytes()
+    for length in (0, 5, 16, len(whole) // 2, len(whole) - 1):
+        compiled.write_bytes(whole[:length])
+        start_silently(installation)
