@@ -41,7 +41,8 @@ class Project:
         for name in ("Makefile", "VERSION"):
             shutil.copy(TOP / name, directory)
         for name in ("core", "openssl", "toolkit", "_tls_bootstrap"):
-            shutil.copytree(TOP / "src" / name, directory / "src" / name, ignore=shutil.ignore_patterns("*.c", "*.h", "__pycache__"))
+            ignored = shutil.ignore_patterns("*.c", "*.h", "__pycache__")
+            shutil.copytree(TOP / "src" / name, directory / "src" / name, ignore=ignored)
         self.core = directory / "src" / "core"
         (self.core / "module.c").write_text(TINY_CORE)
         (self.core / "other.c").write_text("int other(void);\nint other(void) { return 1; }\n")
