@@ -15,7 +15,7 @@ from . import _core
 PY2 = sys.version_info[0] == 2
 
 text_type = type(u"")
-integer_types = (int, long) if PY2 else (int,)  # noqa: F821
+integer_types = (int, long) if PY2 else (int,)  # noqa: F821  novermin: guarded
 
 if PY2:
     _fs_encoding = sys.getfilesystemencoding() or "ascii"
@@ -93,7 +93,7 @@ def buffer_size(buffer):
         return len(view) * view.itemsize if PY2 else view.nbytes
     finally:
         if not PY2:
-            view.release()
+            view.release()  # novermin: guarded
 
 
 def encode_hostname(hostname):

@@ -6,11 +6,9 @@ The values are those of the linked OpenSSL, taken from the C half.
 
 from __future__ import absolute_import
 
-from . import _core
-from ._enumeration import IntEnum, IntFlag
+from ._enumeration import IntEnum, IntFlag, core_members, core_enumeration
 
 __all__ = [
-    "AlertDescription",
     "CHANNEL_BINDING_TYPES",
     "Options",
     "SSLErrorNumber",
@@ -19,41 +17,18 @@ __all__ = [
     "VerifyMode",
     "_PROTOCOL_NAMES",
     "_SSLMethod",
-    "_TLSAlertType",
-    "_TLSContentType",
-    "_TLSMessageType",
     "get_protocol_name",
 ]
 
 
-def _members(prefix, drop="", skip=()):
-    """(name, value) of the C half's constants with a prefix, in the order of values."""
-    pairs = [
-        (name[len(drop) :], getattr(_core, name))
-        for name in dir(_core)
-        if name.startswith(prefix) and name not in skip
-    ]
-    return sorted(pairs, key=lambda pair: (pair[1], pair[0]))
-
-
-def _public(kind, name, prefix, skip=()):
-    """An enumeration of the C half's constants with a prefix, which become constants here too."""
-    enumeration = kind(name, _members(prefix, skip=skip), module="_tls_bootstrap")
-    for member_name, _value in _members(prefix, skip=skip):
-        globals()[member_name] = enumeration[member_name]
-        __all__.append(member_name)
-    return enumeration
-
-
-_SSLMethod = _public(IntEnum, "_SSLMethod", "PROTOCOL_", skip=("PROTOCOL_SSLv23",))
+_SSLMethod = core_enumeration(globals(), IntEnum, "_SSLMethod", "PROTOCOL_", skip=("PROTOCOL_SSLv23",))
 PROTOCOL_SSLv23 = _SSLMethod.PROTOCOL_SSLv23 = _SSLMethod["PROTOCOL_TLS"]
 __all__.append("PROTOCOL_SSLv23")
-Options = _public(IntFlag, "Options", "OP_")
-AlertDescription = _public(IntEnum, "AlertDescription", "ALERT_DESCRIPTION_")
-SSLErrorNumber = _public(IntEnum, "SSLErrorNumber", "SSL_ERROR_")
-VerifyFlags = _public(IntFlag, "VerifyFlags", "VERIFY_")
-VerifyMode = _public(IntEnum, "VerifyMode", "CERT_")
-TLSVersion = IntEnum("TLSVersion", _members("PROTO_", drop="PROTO_"), module="_tls_bootstrap")
+Options = core_enumeration(globals(), IntFlag, "Options", "OP_")
+SSLErrorNumber = core_enumeration(globals(), IntEnum, "SSLErrorNumber", "SSL_ERROR_")
+VerifyFlags = core_enumeration(globals(), IntFlag, "VerifyFlags", "VERIFY_")
+VerifyMode = core_enumeration(globals(), IntEnum, "VerifyMode", "CERT_")
+TLSVersion = IntEnum("TLSVersion", core_members("PROTO_", drop="PROTO_"), module="_tls_bootstrap")
 
 _PROTOCOL_NAMES = dict((member, name) for name, member in _SSLMethod.__members__.items())
 
@@ -64,89 +39,3 @@ CHANNEL_BINDING_TYPES = ["tls-unique", "tls-exporter"]
 def get_protocol_name(protocol_code):
     """The name of a PROTOCOL_* constant, or '<unknown>' (ssl documentation, "wrap_socket")."""
     return _PROTOCOL_NAMES.get(protocol_code, "<unknown>")
-
-
-# What an SSLContext._msg_callback is told: record content types (RFC 8446 section 5.1 and OpenSSL's
-# pseudo types), alerts (RFC 8446 section 6) and handshake messages (RFC 8446 section 4, RFC 5246).
-_TLSContentType = IntEnum(
-    "_TLSContentType",
-    [
-        ("CHANGE_CIPHER_SPEC", 20),
-        ("ALERT", 21),
-        ("HANDSHAKE", 22),
-        ("APPLICATION_DATA", 23),
-        ("HEADER", 0x100),
-        ("INNER_CONTENT_TYPE", 0x101),
-    ],
-    module="_tls_bootstrap",
-)
-
-_TLSAlertType = IntEnum(
-    "_TLSAlertType",
-    [
-        ("CLOSE_NOTIFY", 0),
-        ("UNEXPECTED_MESSAGE", 10),
-        ("BAD_RECORD_MAC", 20),
-        ("DECRYPTION_FAILED", 21),
-        ("RECORD_OVERFLOW", 22),
-        ("DECOMPRESSION_FAILURE", 30),
-        ("HANDSHAKE_FAILURE", 40),
-        ("NO_CERTIFICATE", 41),
-        ("BAD_CERTIFICATE", 42),
-        ("UNSUPPORTED_CERTIFICATE", 43),
-        ("CERTIFICATE_REVOKED", 44),
-        ("CERTIFICATE_EXPIRED", 45),
-        ("CERTIFICATE_UNKNOWN", 46),
-        ("ILLEGAL_PARAMETER", 47),
-        ("UNKNOWN_CA", 48),
-        ("ACCESS_DENIED", 49),
-        ("DECODE_ERROR", 50),
-        ("DECRYPT_ERROR", 51),
-        ("EXPORT_RESTRICTION", 60),
-        ("PROTOCOL_VERSION", 70),
-        ("INSUFFICIENT_SECURITY", 71),
-        ("INTERNAL_ERROR", 80),
-        ("INAPPROPRIATE_FALLBACK", 86),
-        ("USER_CANCELED", 90),
-        ("NO_RENEGOTIATION", 100),
-        ("MISSING_EXTENSION", 109),
-        ("UNSUPPORTED_EXTENSION", 110),
-        ("CERTIFICATE_UNOBTAINABLE", 111),
-        ("UNRECOGNIZED_NAME", 112),
-        ("BAD_CERTIFICATE_STATUS_RESPONSE", 113),
-        ("BAD_CERTIFICATE_HASH_VALUE", 114),
-        ("UNKNOWN_PSK_IDENTITY", 115),
-        ("CERTIFICATE_REQUIRED", 116),
-        ("NO_APPLICATION_PROTOCOL", 120),
-    ],
-    module="_tls_bootstrap",
-)
-
-_TLSMessageType = IntEnum(
-    "_TLSMessageType",
-    [
-        ("HELLO_REQUEST", 0),
-        ("CLIENT_HELLO", 1),
-        ("SERVER_HELLO", 2),
-        ("HELLO_VERIFY_REQUEST", 3),
-        ("NEWSESSION_TICKET", 4),
-        ("END_OF_EARLY_DATA", 5),
-        ("HELLO_RETRY_REQUEST", 6),
-        ("ENCRYPTED_EXTENSIONS", 8),
-        ("CERTIFICATE", 11),
-        ("SERVER_KEY_EXCHANGE", 12),
-        ("CERTIFICATE_REQUEST", 13),
-        ("SERVER_DONE", 14),
-        ("CERTIFICATE_VERIFY", 15),
-        ("CLIENT_KEY_EXCHANGE", 16),
-        ("FINISHED", 20),
-        ("CERTIFICATE_URL", 21),
-        ("CERTIFICATE_STATUS", 22),
-        ("SUPPLEMENTAL_DATA", 23),
-        ("KEY_UPDATE", 24),
-        ("NEXT_PROTO", 67),
-        ("MESSAGE_HASH", 254),
-        ("CHANGE_CIPHER_SPEC", 0x0101),
-    ],
-    module="_tls_bootstrap",
-)

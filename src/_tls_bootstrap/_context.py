@@ -18,9 +18,6 @@ from ._constants import (
     VerifyFlags,
     VerifyMode,
     _SSLMethod,
-    _TLSAlertType,
-    _TLSContentType,
-    _TLSMessageType,
 )
 from ._errors import SSLError
 from ._purpose import Purpose, _ASN1Object
@@ -71,7 +68,7 @@ class SSLContext(_Base):
         _policy.apply(self)
         return self
 
-    def __init__(self, protocol=None):
+    def __init__(self, protocol=None, *args, **kwargs):
         pass  # everything is done by __new__, as in ssl
 
     # ---- connections
@@ -328,6 +325,7 @@ class SSLContext(_Base):
             return
         if not callable(callback):
             raise TypeError("%r is not callable." % (callback,))
+        from ._messages import _TLSAlertType, _TLSContentType, _TLSMessageType
 
         def name_and_call(connection, direction, version, content_type, message_type, data):
             content_type = _known(_TLSContentType, content_type)

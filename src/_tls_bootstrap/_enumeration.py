@@ -1,18 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Enum, IntEnum and IntFlag: the standard library's where it has them (3.4, 3.4, 3.6), else ours."""
+"""Enum, IntEnum and IntFlag: the standard library's where it has them (3.4, 3.4, 3.6), else ours.
+
+Also how an enumeration is made of the C half's constants.
+"""
 
 from __future__ import absolute_import
 
 import sys
 
+from . import _core
+
 if sys.version_info >= (3, 4):
-    from enum import Enum, IntEnum
+    from enum import Enum, IntEnum  # novermin: guarded
 else:
     from ._enum_emulation import Enum, IntEnum
 
 if sys.version_info >= (3, 6):
-    from enum import IntFlag
+    from enum import IntFlag  # novermin: guarded
 else:
     from ._enum_emulation import IntFlag
 
-__all__ = ["Enum", "IntEnum", "IntFlag"]
+__all__ = ["Enum", "IntEnum", "IntFlag", "core_enumeration", "core_members"]
+
+
+def core_members(prefix, drop="", skip=()):
+    """(name, value) of the C half's constants with a prefix, in the order of values."""
+    pairs = [
+        (name[len(drop) :], getattr(_core, name))
+        for name in dir(_core)
+        if name.startswith(prefix) and name not in skip
+    ]
+    return sorted(pairs, key=lambda pair: (pair[1], pair[0]))
+
+
+def core_enumeration(namespace, kind, name, prefix, skip=()):
+    """An enumeration of the C half's constants with a prefix.
+
+    Its members become names of the module whose globals are `namespace`, listed in __all__.
+    """
+    members = core_members(prefix, skip=skip)
+    enumeration = kind(name, members, module="_tls_bootstrap")
+    for member_name, _value in members:
+        namespace[member_name] = enumeration[member_name]
+        namespace["__all__"].append(member_name)
+    return enumeration

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 try:
-    import ipaddress
+    import ipaddress  # novermin: guarded
 except ImportError:  # 2.7 has no such module
     pass
 else:

@@ -16,7 +16,6 @@ HAS_MODULE_GETATTR = sys.version_info >= (3, 7)
 
 _HOMES = {
     "_constants": (
-        "AlertDescription",
         "CHANNEL_BINDING_TYPES",
         "Options",
         "PROTOCOL_SSLv23",
@@ -26,11 +25,10 @@ _HOMES = {
         "VerifyMode",
         "_PROTOCOL_NAMES",
         "_SSLMethod",
-        "_TLSAlertType",
-        "_TLSContentType",
-        "_TLSMessageType",
         "get_protocol_name",
     ),
+    "_alerts": ("AlertDescription",),
+    "_messages": ("_TLSAlertType", "_TLSContentType", "_TLSMessageType"),
     "_purpose": ("Purpose", "_ASN1Object"),
     "_context": (
         "SSLContext",
@@ -52,7 +50,7 @@ _HOMES = {
         "cert_time_to_seconds",
         "decode_certificate",
     ),
-    "_trust": ("DefaultVerifyPaths", "get_default_verify_paths"),
+    "_default_paths": ("DefaultVerifyPaths", "get_default_verify_paths"),
     "_incidental": (
         "AF_INET",
         "SOCK_STREAM",
@@ -141,7 +139,7 @@ def resolve(name):
         return [each for each in listing() if not each.startswith("_")]
     home = _home_of.get(name)
     if home is None and name.startswith(CONSTANT_PREFIXES) and hasattr(_core, name):
-        home = "_constants"
+        home = "_alerts" if name.startswith("ALERT_") else "_constants"
     if home is None:
         raise AttributeError("module %r has no attribute %r" % (_package.__name__, name))
     qualified = _package.__name__ + "." + home

@@ -3,35 +3,51 @@
 
 from __future__ import absolute_import
 
-from collections import namedtuple
+from operator import itemgetter
 
 from . import _core
 from ._enumeration import Enum
 
-_Fields = namedtuple("_ASN1Object", "nid shortname longname oid")
 
-
-class _ASN1Object(_Fields):
+class _ASN1Object(tuple):
     """An ASN.1 object identifier: nid, shortname, longname and oid in dotted form.
 
-    Raises ValueError for what is not a known object.
+    A named tuple, written out because collections is slow to import on 2.7.  Raises ValueError for
+    what is not a known object.
     """
 
     __module__ = "_tls_bootstrap"
     __slots__ = ()
+    _fields = ("nid", "shortname", "longname", "oid")
+
+    nid = property(itemgetter(0), doc="OpenSSL's number for it.")
+    shortname = property(itemgetter(1), doc="The short name, such as 'serverAuth'.")
+    longname = property(itemgetter(2), doc="The long name.")
+    oid = property(itemgetter(3), doc="The dotted form.")
 
     def __new__(cls, oid):
-        return _Fields.__new__(cls, *_core.txt2obj(oid, name=False))
+        return tuple.__new__(cls, _core.txt2obj(oid, name=False))
+
+    @classmethod
+    def _make(cls, fields):
+        return tuple.__new__(cls, fields)
 
     @classmethod
     def fromnid(cls, nid):
         """The object with a number of OpenSSL's own."""
-        return _Fields.__new__(cls, *_core.nid2obj(nid))
+        return cls._make(_core.nid2obj(nid))
 
     @classmethod
     def fromname(cls, name):
         """The object with a dotted, short or long name."""
-        return _Fields.__new__(cls, *_core.txt2obj(name, name=True))
+        return cls._make(_core.txt2obj(name, name=True))
+
+    def __getnewargs__(self):
+        return (self.oid,)
+
+    def __repr__(self):
+        fields = ", ".join("%s=%r" % pair for pair in zip(self._fields, self))
+        return "%s(%s)" % (type(self).__name__, fields)
 
 
 class Purpose(_ASN1Object, Enum):

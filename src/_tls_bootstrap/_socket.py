@@ -562,7 +562,7 @@ def _byte_view(data):
     except TypeError:  # 2.7's array.array and buffer
         return memoryview(bytes(buffer(data)))  # noqa: F821
     if not PY2:
-        return view.cast("B")
+        return view.cast("B")  # novermin: guarded
     return view if view.itemsize == 1 else memoryview(view.tobytes())
 
 

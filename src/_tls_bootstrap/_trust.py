@@ -11,7 +11,6 @@ from __future__ import absolute_import
 
 import errno
 import os
-from collections import namedtuple
 
 from . import _core
 from ._compat import path_argument
@@ -29,29 +28,15 @@ BUNDLES = (
 )
 DIRECTORIES = ("/etc/ssl/certs", "/etc/pki/tls/certs")
 
-DefaultVerifyPaths = namedtuple(
-    "DefaultVerifyPaths",
-    "cafile capath openssl_cafile_env openssl_cafile openssl_capath_env openssl_capath",
-)
-DefaultVerifyPaths.__module__ = "_tls_bootstrap"
 
-
-def get_default_verify_paths():
-    """The file and directory that SSLContext.set_default_verify_paths() uses (ssl documentation).
-
-    cafile and capath are None where there is no such file or directory; openssl_cafile and
-    openssl_capath are what is used when the environment variables named beside them are not set.
-    """
-    file_variable, usual_file, directory_variable, usual_directory = _usual_places()
+def places_in_use():
+    """(file, directory) of the certificate authorities, each None where there is no such thing."""
+    file_variable, usual_file, directory_variable, usual_directory = usual_places()
     cafile = _core.secure_getenv(file_variable) or usual_file
     capath = _core.secure_getenv(directory_variable) or usual_directory
-    return DefaultVerifyPaths(
+    return (
         cafile if os.path.isfile(cafile) else None,
         capath if _has_directory(capath) else None,
-        file_variable,
-        usual_file,
-        directory_variable,
-        usual_directory,
     )
 
 
@@ -64,14 +49,15 @@ def load_into(context):
     if _core.flavour != "bundled":
         _core._SSLContext.set_default_verify_paths(context)
         return
-    paths = get_default_verify_paths()
-    if paths.cafile is not None:
-        _load(context, paths.cafile, None)
-    if paths.capath is not None:
-        _load(context, None, paths.capath)
+    cafile, capath = places_in_use()
+    if cafile is not None:
+        _load(context, cafile, None)
+    if capath is not None:
+        _load(context, None, capath)
 
 
-def _usual_places():
+def usual_places():
+    """(variable, file, variable, directory): where to look, and what names another place."""
     if _core.flavour != "bundled":
         return _core.get_default_verify_paths()
     return (

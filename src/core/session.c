@@ -76,18 +76,6 @@ static PyObject *session_richcompare(PyObject *left, PyObject *right, int operat
     return PyBool_FromLong(operation == Py_EQ ? equal : !equal);
 }
 
-static Py_hash_t session_hash(PyObject *object)
-{
-    const unsigned char *id;
-    unsigned int length, i;
-    unsigned long hash = 0;
-
-    id = SSL_SESSION_get_id(tb_session_get(object), &length);
-    for (i = 0; i < length && i < sizeof hash; i++)
-        hash = hash << 8 | id[i];
-    return (Py_hash_t)hash == -1 ? -2 : (Py_hash_t)hash;
-}
-
 static PyObject *session_get_id(PyObject *object, void *closure)
 {
     const unsigned char *id;
@@ -136,7 +124,6 @@ static PyType_Slot session_slots[] = {
     {Py_tp_dealloc, (void *)session_dealloc},
     {Py_tp_traverse, (void *)session_traverse},
     {Py_tp_richcompare, (void *)session_richcompare},
-    {Py_tp_hash, (void *)session_hash},
     {Py_tp_getset, session_getset},
     {Py_tp_doc, "A TLS session (ssl documentation, \"SSL session\")."},
     {0, NULL},
