@@ -31,6 +31,7 @@ typedef struct {
     PyTypeObject *session_type;
     PyTypeObject *certificate_type;
     PyObject *exceptions[TB_EXCEPTION_COUNT];
+    PyObject *want_arguments[2]; /* of SSLWantReadError and SSLWantWriteError, made when first raised */
     PyObject *gettimeout_name;
     PyObject *fileno_name;
 } core_state;

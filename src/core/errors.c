@@ -315,6 +315,28 @@ static PyObject *raise_protocol(core_state *state, SSL *ssl, const tb_outcome *o
     return raise_code(state, code, TB_SSL_ERROR, SSL_ERROR_SSL, NULL, NULL, line);
 }
 
+/* "Would block" is raised once per read of a busy sans-IO program: its arguments are made once, and
+ * library and reason are None by the class. */
+static PyObject *raise_want(core_state *state, int ssl_error)
+{
+    static const char *const texts[2] = {"The operation did not complete (read)",
+                                         "The operation did not complete (write)"};
+    int writing = ssl_error == SSL_ERROR_WANT_WRITE;
+    PyObject **arguments = &state->want_arguments[writing];
+
+    if (*arguments == NULL) {
+        PyObject *text = tb_native_str_format("%s (_ssl.c:%d)", texts[writing], __LINE__);
+
+        if (text == NULL)
+            return NULL;
+        *arguments = Py_BuildValue("(iN)", ssl_error, text);
+        if (*arguments == NULL)
+            return NULL;
+    }
+    PyErr_SetObject(state->exceptions[writing ? TB_WANT_WRITE_ERROR : TB_WANT_READ_ERROR], *arguments);
+    return NULL;
+}
+
 PyObject *tb_raise_outcome_at(core_state *state, SSL *ssl, const tb_outcome *outcome, int line)
 {
     unsigned long code = ERR_peek_last_error();
@@ -325,12 +347,8 @@ PyObject *tb_raise_outcome_at(core_state *state, SSL *ssl, const tb_outcome *out
                    line);
         break;
     case SSL_ERROR_WANT_READ:
-        raise_code(state, 0, TB_WANT_READ_ERROR, outcome->ssl_error, NULL, "The operation did not complete (read)",
-                   line);
-        break;
     case SSL_ERROR_WANT_WRITE:
-        raise_code(state, 0, TB_WANT_WRITE_ERROR, outcome->ssl_error, NULL, "The operation did not complete (write)",
-                   line);
+        raise_want(state, outcome->ssl_error);
         break;
     case SSL_ERROR_WANT_X509_LOOKUP:
         raise_code(state, 0, TB_SSL_ERROR, outcome->ssl_error, NULL, "The operation did not complete (X509 lookup)",

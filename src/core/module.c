@@ -95,6 +95,8 @@ static int module_clear(PyObject *module)
      * instance keeps the module, so nothing is left when this is reached in a collection. */
     for (i = 0; i < TB_EXCEPTION_COUNT; i++)
         Py_CLEAR(state->exceptions[i]);
+    Py_CLEAR(state->want_arguments[0]);
+    Py_CLEAR(state->want_arguments[1]);
     return 0;
 }
 
