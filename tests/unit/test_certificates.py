@@ -2,6 +2,7 @@
 """What a certificate looks like as a dict, and whom it is valid for."""
 
 import os
+import random
 import re
 import subprocess
 
@@ -222,6 +223,22 @@ def test_every_truncation_and_surplus_is_refused(rich):
     with pytest.raises(tls.SSLError) as caught:
         tls._core.decode_certificate_der(der + b"surplus")
     assert "7 bytes follow" in str(caught.value)
+
+
+def test_damaged_certificates_never_do_worse_than_an_error(rich):
+    der = der_of(rich.certificate)
+    generator = random.Random(20261123)
+    decoded = refused = 0
+    for _ in range(3000):
+        damaged = bytearray(der)
+        for _ in range(generator.randint(1, 3)):
+            damaged[generator.randrange(len(damaged))] = generator.randrange(256)
+        try:
+            assert isinstance(tls._core.decode_certificate_der(damaged), dict)
+            decoded += 1
+        except (tls.SSLError, UnicodeDecodeError):
+            refused += 1
+    assert decoded > 100 and refused > 100
 
 
 class TestCertificateObjects(object):

@@ -16,7 +16,7 @@ def pair(certificates, version):
     ).handshake()
 
 
-@pytest.mark.parametrize("context", [None, b"", b"nonce", b"\0" * 1000])
+@pytest.mark.parametrize("context", [None, b"", b"nonce", b"\0" * 500])
 def test_both_ends_export_the_same(pair, context):
     value = pair.client.export_keying_material(LABEL, 32, context)
     assert type(value) is bytes and len(value) == 32
