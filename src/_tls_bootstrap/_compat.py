@@ -14,8 +14,8 @@ from . import _core
 
 PY2 = sys.version_info[0] == 2
 
-text_type = type(u"")
-integer_types = (int, long) if PY2 else (int,)  # noqa: F821  novermin: guarded
+text_type = type("")
+integer_types = (int, long) if PY2 else (int,)  # noqa: F821
 
 if PY2:
     _fs_encoding = sys.getfilesystemencoding() or "ascii"
@@ -93,7 +93,7 @@ def buffer_size(buffer):
         return len(view) * view.itemsize if PY2 else view.nbytes
     finally:
         if not PY2:
-            view.release()  # novermin: guarded
+            view.release()
 
 
 def encode_hostname(hostname):
@@ -109,16 +109,16 @@ def encode_hostname(hostname):
         hostname = bytes(hostname).decode("ascii")
     elif not isinstance(hostname, text_type):
         raise TypeError("server_hostname must be str or bytes, not %s" % type(hostname).__name__)
-    if u"\0" in hostname:
+    if "\0" in hostname:
         raise TypeError("server_hostname: embedded null character")
-    if not hostname or hostname.startswith(u"."):
+    if not hostname or hostname.startswith("."):
         raise UnicodeError("server_hostname cannot be an empty string or start with a leading dot.")
     try:
         encoded = hostname.encode("ascii")
     except UnicodeError:
         encoded = hostname.encode("idna")
     else:
-        labels = hostname.split(u".")
+        labels = hostname.split(".")
         if not all(0 < len(label) < 64 for label in labels[:-1]) or len(labels[-1]) > 63:
             raise UnicodeError("server_hostname: label empty or too long")
     return encoded if PY2 else encoded.decode("ascii")

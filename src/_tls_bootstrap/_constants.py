@@ -6,7 +6,7 @@ The values are those of the linked OpenSSL, taken from the C half.
 
 from __future__ import absolute_import
 
-from ._enumeration import IntEnum, IntFlag, core_members, core_enumeration
+from ._enumeration import IntEnum, IntFlag, core_enumeration, core_members
 
 __all__ = [
     "CHANNEL_BINDING_TYPES",

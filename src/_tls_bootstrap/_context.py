@@ -98,9 +98,7 @@ class SSLContext(_Base):
             session=session,
         )
 
-    def wrap_bio(
-        self, incoming, outgoing, server_side=False, server_hostname=None, session=None
-    ):
+    def wrap_bio(self, incoming, outgoing, server_side=False, server_hostname=None, session=None):
         """Makes a TLS connection over two MemoryBIO objects; returns an SSLObject."""
         if self.check_hostname and not server_side and not server_hostname:
             raise ValueError("check_hostname requires server_hostname")
@@ -480,6 +478,4 @@ _https_verify_envvar = "PYTHONHTTPSVERIFY"
 def _https_verify_certificates(enable=True):
     """Whether _create_default_https_context makes verifying contexts (2.7's documentation, PEP 493)."""
     package = sys.modules[__package__]
-    package._create_default_https_context = (
-        package.create_default_context if enable else package._create_unverified_context
-    )
+    package._create_default_https_context = package.create_default_context if enable else package._create_unverified_context

@@ -80,9 +80,7 @@ class EnumMeta(type):
         return len(cls._members_)
 
     def __contains__(cls, member):
-        return isinstance(member, cls) and (
-            member._name_ is None or cls._by_name_.get(member._name_) is member
-        )
+        return isinstance(member, cls) and (member._name_ is None or cls._by_name_.get(member._name_) is member)
 
     def __bool__(cls):
         return True
@@ -152,9 +150,7 @@ class _EnumBehaviour(object):
 
 
 # The metaclass is called because 2.7 and 3 have no common syntax for it.
-Enum = EnumMeta(
-    "Enum", (_EnumBehaviour,), {"__module__": __name__, "__doc__": "A member of a set of names."}
-)
+Enum = EnumMeta("Enum", (_EnumBehaviour,), {"__module__": __name__, "__doc__": "A member of a set of names."})
 
 
 class IntEnum(int, Enum):

@@ -11,12 +11,12 @@ import sys
 from . import _core
 
 if sys.version_info >= (3, 4):
-    from enum import Enum, IntEnum  # novermin: guarded
+    from enum import Enum, IntEnum
 else:
     from ._enum_emulation import Enum, IntEnum
 
 if sys.version_info >= (3, 6):
-    from enum import IntFlag  # novermin: guarded
+    from enum import IntFlag
 else:
     from ._enum_emulation import IntFlag
 
@@ -25,11 +25,7 @@ __all__ = ["Enum", "IntEnum", "IntFlag", "core_enumeration", "core_members"]
 
 def core_members(prefix, drop="", skip=()):
     """(name, value) of the C half's constants with a prefix, in the order of values."""
-    pairs = [
-        (name[len(drop) :], getattr(_core, name))
-        for name in dir(_core)
-        if name.startswith(prefix) and name not in skip
-    ]
+    pairs = [(name[len(drop) :], getattr(_core, name)) for name in dir(_core) if name.startswith(prefix) and name not in skip]
     return sorted(pairs, key=lambda pair: (pair[1], pair[0]))
 
 

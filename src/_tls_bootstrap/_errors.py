@@ -6,9 +6,8 @@ The classes are defined here and handed to the C half once, which fills in the a
 
 from __future__ import absolute_import
 
-import sys
-
 import _socket  # the C module: cheap, and the owner of the two classes
+import sys
 
 socket_error = _socket.error  # OSError on Python 3
 

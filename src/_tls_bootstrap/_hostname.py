@@ -22,8 +22,7 @@ def match_hostname(cert, hostname):
     """
     if not cert:
         raise ValueError(
-            "empty or no certificate, match_hostname needs a SSL socket or SSL context with either"
-            " CERT_OPTIONAL or CERT_REQUIRED"
+            "empty or no certificate, match_hostname needs a SSL socket or SSL context with either CERT_OPTIONAL or CERT_REQUIRED"
         )
     try:
         address = _inet_paton(hostname)

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 try:
-    import ipaddress  # novermin: guarded
+    import ipaddress  # noqa: F401
 except ImportError:  # 2.7 has no such module
     pass
 else:

@@ -46,15 +46,10 @@ def load_core(directory):
     try:
         from . import _core
     except ImportError as error:
-        raise ImportError(
-            "_tls_bootstrap: %s cannot be loaded by this Python (%s); %s"
-            % (path, _one_line(error), _ADVICE)
-        )
+        raise ImportError("_tls_bootstrap: %s cannot be loaded by this Python (%s); %s" % (path, _one_line(error), _ADVICE))
     loaded = getattr(_core, "__file__", None)
     if loaded != path and not _same_file(loaded, path):
-        raise ImportError(
-            "_tls_bootstrap: %s was loaded in the place of %s; %s" % (loaded, path, _ADVICE)
-        )
+        raise ImportError("_tls_bootstrap: %s was loaded in the place of %s; %s" % (loaded, path, _ADVICE))
     _refuse_unvalidated(_core)
     return _core
 
@@ -80,9 +75,7 @@ def file_problem(path):
 def _elf_problem(stream, header, size):
     wide = sys.maxsize > 2**32
     if len(header) < 52 or (wide and len(header) < 64):
-        return "is truncated (%d bytes)" % size if header[:4] == b"\x7fELF"[: len(header)] else (
-            "is not an ELF shared object"
-        )
+        return "is truncated (%d bytes)" % size if header[:4] == b"\x7fELF"[: len(header)] else ("is not an ELF shared object")
     if header[:4] != b"\x7fELF":
         return "is not an ELF shared object"
     octets = bytearray(header)
@@ -110,19 +103,13 @@ def _end_of_contents(stream, octets, wide):
     segments = _number(octets, 32 if wide else 28, word)
     sections = _number(octets, 40 if wide else 32, word)
     counts = 54 if wide else 42
-    segment_size, segment_count, section_size, section_count = (
-        _number(octets, counts + 2 * index, 2) for index in range(4)
-    )
-    end = max(
-        sections + section_size * section_count, segments + segment_size * segment_count
-    )
+    segment_size, segment_count, section_size, section_count = (_number(octets, counts + 2 * index, 2) for index in range(4))
+    end = max(sections + section_size * section_count, segments + segment_size * segment_count)
     stream.seek(segments)
     table = bytearray(stream.read(segment_size * segment_count))
     offset_at, size_at = (8, 32) if wide else (4, 16)
     for start in range(0, len(table) - segment_size + 1, segment_size or 1):
-        end = max(
-            end, _number(table, start + offset_at, word) + _number(table, start + size_at, word)
-        )
+        end = max(end, _number(table, start + offset_at, word) + _number(table, start + size_at, word))
     return end
 
 
@@ -154,9 +141,7 @@ def _refuse_free_threaded():
 def _refuse_unvalidated(core):
     if core.flavour != "bundled":
         return
-    if _kernel_in_fips_mode() or (
-        not sys.flags.ignore_environment and core.secure_getenv(FIPS_SEAM) == "1"
-    ):
+    if _kernel_in_fips_mode() or (not sys.flags.ignore_environment and core.secure_getenv(FIPS_SEAM) == "1"):
         raise ImportError(
             "_tls_bootstrap: this system is in FIPS mode (%s is 1) and the bundled OpenSSL is not "
             "validated; install the system flavour, which uses the distribution's OpenSSL" % FIPS_STATE

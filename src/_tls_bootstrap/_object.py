@@ -31,8 +31,7 @@ class SSLObject(object):
         """sslobj: a connection of the C half; programs call SSLContext.wrap_bio() instead."""
         if not isinstance(sslobj, _core._SSLSocket):
             raise TypeError(
-                "%s does not have a public constructor. Instances are returned by "
-                "SSLContext.wrap_bio()." % type(self).__name__
+                "%s does not have a public constructor. Instances are returned by SSLContext.wrap_bio()." % type(self).__name__
             )
         self._sslobj = sslobj
         sslobj.owner = self if owner is None else owner
@@ -40,9 +39,7 @@ class SSLObject(object):
             sslobj.session = session
 
     @classmethod
-    def _create(
-        cls, incoming, outgoing, server_side=False, server_hostname=None, session=None, context=None
-    ):
+    def _create(cls, incoming, outgoing, server_side=False, server_hostname=None, session=None, context=None):
         self = cls.__new__(cls)
         self._sslobj = context._wrap_bio(
             incoming,

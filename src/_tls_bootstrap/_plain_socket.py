@@ -91,9 +91,7 @@ else:
 
         def _adopt(self, sock):
             """Initialises this object with another one's connection, which is detached."""
-            _stdlib.socket.__init__(
-                self, family=sock.family, type=sock.type, proto=sock.proto, fileno=sock.fileno()
-            )
+            _stdlib.socket.__init__(self, family=sock.family, type=sock.type, proto=sock.proto, fileno=sock.fileno())
             self.settimeout(sock.gettimeout())
             sock.detach()
 

@@ -83,11 +83,7 @@ def _commands(path):
         section = _follow(path, _follow(path, start, "ssl_conf"), "system_default")
         entries = _core.read_configuration(path, section) or []
     # A prefix tells apart commands of the same name; back ends use it for the kind of protocol.
-    commands = [
-        (name, name.rsplit(".", 1)[-1], value)
-        for name, value in entries
-        if not name.startswith("DTLS.")
-    ]
+    commands = [(name, name.rsplit(".", 1)[-1], value) for name, value in entries if not name.startswith("DTLS.")]
     if not commands:
         _fail(path, "no TLS setting found; expected openssl_conf or a list of SSL_CONF commands")
     return commands

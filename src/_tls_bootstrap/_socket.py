@@ -147,9 +147,7 @@ class SSLSocket(_plain_socket.socket):
                 self._start_tls(context, server_side)
                 if do_handshake_on_connect:
                     if self.gettimeout() == 0.0:
-                        raise ValueError(
-                            "do_handshake_on_connect should not be specified for non-blocking sockets"
-                        )
+                        raise ValueError("do_handshake_on_connect should not be specified for non-blocking sockets")
                     self.do_handshake()
         except BaseException:
             self.close()
@@ -189,9 +187,7 @@ class SSLSocket(_plain_socket.socket):
         finally:
             self.settimeout(timeout)
         if early:
-            failure = SSLError(
-                int(SSL_ERROR_SSL), "Closed before TLS handshake with data in recv buffer."
-            )
+            failure = SSLError(int(SSL_ERROR_SSL), "Closed before TLS handshake with data in recv buffer.")
             failure.reason = failure.strerror
             raise failure
         return False
@@ -319,9 +315,7 @@ class SSLSocket(_plain_socket.socket):
         empty in TLS 1.2.  Returns bytes.  Raises SSLError before the handshake is done, ValueError
         without connection.
         """
-        return exported_keying_material(
-            self._connection("export_keying_material"), label, length, context
-        )
+        return exported_keying_material(self._connection("export_keying_material"), label, length, context)
 
     # ---- data
 
@@ -435,9 +429,7 @@ class SSLSocket(_plain_socket.socket):
 
     def _refuse_flags(self, flags, operation):
         if flags != 0:
-            raise ValueError(
-                "non-zero flags not allowed in calls to %s() on %s" % (operation, self.__class__)
-            )
+            raise ValueError("non-zero flags not allowed in calls to %s() on %s" % (operation, self.__class__))
 
     # ---- begin and end
 
@@ -562,13 +554,11 @@ def _byte_view(data):
     except TypeError:  # 2.7's array.array and buffer
         return memoryview(bytes(buffer(data)))  # noqa: F821
     if not PY2:
-        return view.cast("B")  # novermin: guarded
+        return view.cast("B")
     return view if view.itemsize == 1 else memoryview(view.tobytes())
 
 
-def _context_of_arguments(
-    server_side, keyfile, certfile, cert_reqs, ssl_version, ca_certs, npn_protocols, ciphers
-):
+def _context_of_arguments(server_side, keyfile, certfile, cert_reqs, ssl_version, ca_certs, npn_protocols, ciphers):
     """The SSLContext that the arguments of the old functions describe."""
     if server_side and not certfile:
         raise ValueError("certfile must be specified for server-side operations")
@@ -629,9 +619,7 @@ def sslwrap_simple(sock, keyfile=None, certfile=None):
     return connection
 
 
-def get_server_certificate(
-    addr, ssl_version=PROTOCOL_TLS, ca_certs=None, timeout=_stdlib._GLOBAL_DEFAULT_TIMEOUT
-):
+def get_server_certificate(addr, ssl_version=PROTOCOL_TLS, ca_certs=None, timeout=_stdlib._GLOBAL_DEFAULT_TIMEOUT):
     """The certificate of a server as PEM text.
 
     addr: (host, port); ca_certs: path of a PEM file to verify it with, or None for no verification;
@@ -639,9 +627,7 @@ def get_server_certificate(
     """
     from ._certificates import DER_cert_to_PEM_cert
 
-    context = _create_stdlib_context(
-        ssl_version, cert_reqs=CERT_NONE if ca_certs is None else CERT_REQUIRED, cafile=ca_certs
-    )
+    context = _create_stdlib_context(ssl_version, cert_reqs=CERT_NONE if ca_certs is None else CERT_REQUIRED, cafile=ca_certs)
     sock = _stdlib.create_connection(addr, timeout)
     try:
         connection = context.wrap_socket(sock, server_hostname=addr[0] or None)
