@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,7 @@ def run(
     """
     argv = [os.fspath(argument) for argument in arguments]
     where = f"; see {log}" if log else ""
+    started = time.monotonic()
     try:
         # start_new_session: on a time limit the whole family of processes is ended,
         # not only the first, whose children would keep the pipe open.
@@ -93,7 +95,7 @@ def run(
         with log.open("a", encoding="utf-8") as stream:
             stream.write(f"$ {shlex.join(argv)}\n{everything}")
             stream.write("" if everything.endswith("\n") or not everything else "\n")
-            stream.write(f"[exit {process.returncode}]\n")
+            stream.write(f"[exit {process.returncode} after {time.monotonic() - started:.1f} s]\n")
     if timed_out:
         raise CommandError(f"{argv[0]} did not end within {timeout:.0f} s{where}")
     if check and process.returncode != 0:

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import contextlib
 import json
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
-from toolkit import packages, repository, roots, trial, wheels
+from toolkit import published, repository, roots, trial, wheels
 from toolkit.commands import CommandError
 from toolkit.packages import TOP
-from toolkit.signing import Key
 
 _WORK = TOP / "build" / "demo"
-_YUM = "yum/el9/x86_64"
 
 
 class _Progress:
@@ -44,56 +40,21 @@ class _Progress:
         return line
 
 
-@contextlib.contextmanager
-def _timed(tell: Callable[[str], None], what: str) -> Iterator[None]:
-    start = time.monotonic()
-    tell(what)
-    yield
-    tell(f"{what}: done in {time.monotonic() - start:.1f} s")
-
-
-def _prepare(rows: Sequence[trial.Row], portable: Path, progress: _Progress) -> None:
-    """Roots, packages and repositories; what does not depend on each other side by side."""
+def _prepare(rows: Sequence[trial.Row], progress: _Progress) -> None:
     tell = progress.tell("prepare")
-
-    def root(recipe: roots.Recipe) -> None:
-        with _timed(tell, f"root {recipe.name}"):
-            roots.prepared(recipe, _WORK / f"root-{recipe.name}.log")
-
-    def debs() -> list[Path]:
-        with _timed(tell, "dpkg-buildpackage"):
-            return packages.build_debs(_WORK / "deb", portable, "bullseye", _WORK / "dpkg-buildpackage.log")
-
-    def rpms() -> list[Path]:
-        root(roots.RPM)
-        with _timed(tell, "rpmbuild"):
-            builder = roots.unpack(roots.RPM, _WORK / "roots" / "rpmbuild", _WORK / "rpmbuild.log")
-            try:
-                return packages.build_rpms(builder, _WORK / "rpm", portable, packages.EL9)
-            finally:
-                builder.remove()
-
+    tell("roots (each line: one step that is done)")
+    recipes = [roots.RPM, *dict.fromkeys(row.recipe for row in rows if row.recipe is not roots.RPM)]
     wheels.path(wheels.SERVED)
-    for name in ("deb", "rpm", "repo", "roots"):
-        roots.remove_tree(_WORK / name)
-    with concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
-        rpm_files = pool.submit(rpms)
-        others = [pool.submit(root, row.recipe) for row in rows if row.recipe is not roots.RPM]
-        deb_files = pool.submit(debs)
-        for future in others:
-            future.result()
-        built = deb_files.result(), rpm_files.result()
-    log = _WORK / "repositories.log"
-    with _timed(tell, "signed repositories"), Key.open(_WORK / "gnupg", "tls-bootstrap test key", log) as key:
-        suites = [repository.Suite(codename) for codename in sorted({row.codename for row in rows if row.codename})]
-        repository.make_apt(_WORK / "repo" / "apt", built[0], suites, key, log)
-        repository.make_yum(_WORK / "repo" / _YUM, built[1], key, log)
+    published.prepare_roots(recipes, _WORK, tell)
+    tell("packages")
+    files = published.build_packages(_WORK, tell)
+    published.make_repositories(files, _WORK, _WORK / "gnupg", tell)
 
 
-def _run_rows(rows: Sequence[trial.Row], portable: Path, progress: _Progress) -> list[trial.Result]:
+def _run_rows(rows: Sequence[trial.Row], progress: _Progress) -> list[trial.Result]:
     def one(row: trial.Row) -> trial.Result:
         try:
-            return trial.run(row, _WORK, portable / "py3", _WORK / "repo", url, progress.tell(row.name))
+            return trial.run(row, _WORK, published.portable_tree() / "py3", _WORK / "repo", url, progress.tell(row.name))
         except (CommandError, OSError, RuntimeError) as error:
             progress.tell(row.name)(f"stopped: {error}")
             return trial.Result(row.name, row.codename or "dnf", row.note, problems=[f"{row.name}: {error}"])
@@ -144,7 +105,7 @@ def main(arguments: Sequence[str]) -> int:
     if unknown := sorted(set(chosen) - set(names)):
         parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(names)}")
     rows = [row for row in trial.ROWS if not chosen or row.name in chosen]
-    portable = TOP / "build" / "portable" / os.uname().machine
+    portable = published.portable_tree()
     if os.geteuid() != 0:
         print("demo: making roots needs root: run it as root (make deps as root first)", file=sys.stderr)
         return 2
@@ -155,11 +116,11 @@ def main(arguments: Sequence[str]) -> int:
     print(f"logs: {_WORK.relative_to(TOP)}/*.log")
     progress = _Progress()
     try:
-        _prepare(rows, portable, progress)
+        _prepare(rows, progress)
     except (CommandError, OSError, ValueError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
-    results = _run_rows(rows, portable, progress)
+    results = _run_rows(rows, progress)
     print()
     print(_table(results))
     problems = [problem for result in results for problem in result.problems]

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import hashlib
+import os
 import re
 import shutil
 import sys
@@ -134,18 +136,40 @@ def spec(text: str, history: Sequence[Change], numbers: tuple[str, str]) -> str:
     return text.rstrip("\n") + "\n" + rpm_changelog(history)
 
 
-def _source_tree(parent: Path, log: Path) -> Path:
-    """A copy of every file git knows or would add, as ``parent/tls-bootstrap-VERSION``."""
-    target = parent / f"tls-bootstrap-{version()}"
+#: What a source package holds of the tree, beside the files at its top.
+_PARTS = ("debian", "rpm", "src")
+
+
+def sources() -> list[str]:
+    """Relative paths of every file that git knows, or would add, and that belongs into a source package."""
     listing = run(
-        ["git", "-C", TOP, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], log=log, errors_apart=True
+        ["git", "-C", TOP, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], errors_apart=True
     ).output
-    for name in filter(None, listing.split("\0")):
-        source, copy = TOP / name, target / name
-        if source.exists() or source.is_symlink():
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, copy, follow_symlinks=False)
+    names = sorted(name for name in listing.split("\0") if name and ("/" not in name or name.split("/")[0] in _PARTS))
+    return [name for name in names if os.path.lexists(TOP / name)]
+
+
+def _source_tree(parent: Path) -> Path:
+    """A copy of the sources as ``parent/tls-bootstrap-VERSION``."""
+    target = parent / f"tls-bootstrap-{version()}"
+    for name in sources():
+        copy = target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(TOP / name, copy, follow_symlinks=False)
     return target
+
+
+def content_key(prebuilt: Path) -> str:
+    """A digest of all that the packages are made of: sources, binaries and the tools' versions."""
+    digest = hashlib.sha256()
+    binaries = [path for path in sorted(prebuilt.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    for path in [TOP / name for name in sources()] + binaries:
+        content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
+        digest.update(f"{path}\0{path.lstat().st_mode}\0{len(content)}\0".encode())
+        digest.update(content)
+    tools = ["dpkg-dev", "debhelper", "dh-python"]
+    digest.update(run(["dpkg-query", "--show", *tools], errors_apart=True).output.encode())
+    return digest.hexdigest()
 
 
 def _history() -> list[Change]:
@@ -158,7 +182,7 @@ def _history() -> list[Change]:
 def build_debs(work: Path, prebuilt: Path, codename: str, log: Path, suffix: str = "") -> list[Path]:
     """The .deb files, made by dpkg-buildpackage in ``work`` (a new directory)."""
     work.mkdir(parents=True)
-    tree = _source_tree(work, log)
+    tree = _source_tree(work)
     debian = tree / "debian"
     (debian / "changelog").write_text(debian_changelog(_history(), suffix, codename), encoding="utf-8")
     template = (debian / "control.in").read_text(encoding="utf-8")
@@ -201,7 +225,7 @@ def build_rpms(root: Root, work: Path, prebuilt: Path, target: RpmTarget) -> lis
     top = root.make_directory("/rpmbuild")
     for name in ("SOURCES", "SPECS"):
         (top / name).mkdir()
-    tree = _source_tree(work, root.log)
+    tree = _source_tree(work)
     run(["tar", "-C", work, "-czf", top / "SOURCES" / f"{tree.name}.tar.gz", tree.name], log=root.log)
     text = (tree / "rpm" / "tls-bootstrap.spec").read_text(encoding="utf-8")
     (top / "SPECS" / "tls-bootstrap.spec").write_text(

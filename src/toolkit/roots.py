@@ -205,11 +205,15 @@ if __name__ == '__main__':
 
 def _become_rpm_root(root: Root) -> None:
     """Give the root EL's directories and pips, then put all of it into rpm's database."""
+    # These belong to EL's package filesystem.
+    for place in ("/usr/share/licenses", "/etc/pki/rpm-gpg"):
+        (root.path / place[1:]).mkdir(parents=True)
     root.write("/etc/rpm/macros", "%_dbpath /var/lib/rpm\n%_db_backend sqlite\n")
     for version, pip in _EL_STACKS.items():
         places = [f"/usr/lib64/python{version}/site-packages", f"/usr/lib/python{version}/site-packages"]
         for place in places:
-            (root.path / place[1:]).mkdir(parents=True)
+            # python3-libs owns __pycache__ there.
+            (root.path / place[1:] / ("" if version == "2.7" else "__pycache__")).mkdir(parents=True)
         lines = "".join(f"import site; site.addsitedir('{place}')\n" for place in places)
         root.write(f"/usr/local/lib/python{version}/dist-packages/el-site-packages.pth", lines)
         with zipfile.ZipFile(wheels.path(pip)) as archive:
@@ -234,6 +238,6 @@ BULLSEYE_PYTHON2 = Recipe(
 TRIXIE = Recipe("trixie", "trixie", (*_PYTHON3, "python3-pip", "passwd"))
 RPM = Recipe(
     "rpm", "bullseye", (*_PYTHON3, "python2.7", "dnf", "rpm", "gnupg", "make"),
-    finish=_become_rpm_root, wheels=tuple(_EL_STACKS.values()), revision=2,
+    finish=_become_rpm_root, wheels=tuple(_EL_STACKS.values()), revision=4,
 )
 ALL = (BULLSEYE, BULLSEYE_PYTHON2, TRIXIE, RPM)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toolkit import roots, tree, wheels
+from toolkit import published, roots, tree, wheels
 from toolkit.index import Index
 from toolkit.managers import Apt, Dnf, Manager
 from toolkit.roots import Recipe, Root
@@ -249,7 +249,7 @@ def _run(trial: _Trial, work: Path, tree_under_test: Path, repositories: Path, u
         }
         trial.state("before", indexes)
 
-        part = "apt" if row.codename else "yum/el9/x86_64"
+        part = published.APT if row.codename else published.YUM
         manager.add_repository(repositories / part, f"{url}/{part}")
         manager.refresh()
         manager.install(row.packages)

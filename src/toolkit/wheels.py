@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 
+from toolkit import tools
 from toolkit.cache import cached
 from toolkit.commands import run
 
@@ -55,7 +55,7 @@ def _fetch(requirement: str, target: Path) -> None:
         pinned.write_text(f"{requirement} --hash=sha256:{sha256}\n", encoding="ascii")
         # The caller's own environment: it may name a mirror, a proxy or a bundle of authorities.
         run(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
+            [tools.python(), "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
              "--require-hashes", "--dest", directory, "-r", pinned],
             environment=os.environ,
         )
