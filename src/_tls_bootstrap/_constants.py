@@ -28,7 +28,12 @@ Options = core_enumeration(globals(), IntFlag, "Options", "OP_")
 SSLErrorNumber = core_enumeration(globals(), IntEnum, "SSLErrorNumber", "SSL_ERROR_")
 VerifyFlags = core_enumeration(globals(), IntFlag, "VerifyFlags", "VERIFY_")
 VerifyMode = core_enumeration(globals(), IntEnum, "VerifyMode", "CERT_")
-TLSVersion = IntEnum("TLSVersion", core_members("PROTO_", drop="PROTO_"), module="_tls_bootstrap")
+# In the order of the versions: the value of MAXIMUM_SUPPORTED is negative.
+TLSVersion = IntEnum(
+    "TLSVersion",
+    sorted(core_members("PROTO_", drop="PROTO_"), key=lambda pair: pair[0] == "MAXIMUM_SUPPORTED"),
+    module="_tls_bootstrap",
+)
 
 _PROTOCOL_NAMES = dict((member, name) for name, member in _SSLMethod.__members__.items())
 

@@ -10,8 +10,11 @@ from __future__ import absolute_import
 import re
 import socket
 
+from . import _core
 from ._compat import text_type
 from ._errors import SSLCertVerificationError as CertificateError
+
+_MISMATCHES = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of x509_vfy.h
 
 
 def match_hostname(cert, hostname):
@@ -48,6 +51,25 @@ def match_hostname(cert, hostname):
                         return
                     names.append(value)
     raise CertificateError(_mismatch(hostname, names))
+
+
+def tell_names(error, connection):
+    """Adds to an error of the handshake which names the peer's certificate has, in match_hostname()'s words.
+
+    error: an SSLCertVerificationError; other failures than a mismatch of names are left alone.
+    connection: of the C half.
+    """
+    if error.verify_code not in _MISMATCHES:
+        return
+    try:
+        chain = connection.get_verified_chain()
+        certificate = _core.decode_certificate_der(chain[0].public_bytes(_core.ENCODING_DER))
+        match_hostname(certificate, connection.server_hostname)
+    except CertificateError as reason:
+        error.strerror = "%s: %s" % (error.strerror, reason)
+        error.args = (error.args[0], error.strerror)
+    except (EnvironmentError, LookupError, TypeError, ValueError):
+        pass  # the error tells that there is a mismatch; these names cannot be told
 
 
 def _mismatch(hostname, names):

@@ -5,6 +5,7 @@ from __future__ import absolute_import
 
 from . import _core, _trace
 from ._compat import bytes_argument
+from ._errors import SSLCertVerificationError
 
 __all__ = ["MemoryBIO", "SSLObject", "SSLSession"]
 
@@ -148,7 +149,13 @@ class SSLObject(object):
 
     def do_handshake(self):
         """Starts or continues the handshake."""
-        self._sslobj.do_handshake()
+        try:
+            self._sslobj.do_handshake()
+        except SSLCertVerificationError as error:
+            from ._hostname import tell_names
+
+            tell_names(error, self._sslobj)
+            raise
         _trace.handshake_completed(self._sslobj)
 
     def unwrap(self):

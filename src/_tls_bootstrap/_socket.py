@@ -17,7 +17,7 @@ from ._constants import (
     SSL_ERROR_SSL,
 )
 from ._context import SSLContext, _create_stdlib_context
-from ._errors import SSLError, socket_error
+from ._errors import SSLCertVerificationError, SSLError, socket_error
 from ._object import channel_binding, der_chain, exported_keying_material
 
 __all__ = ["SSLSocket", "get_server_certificate", "sslwrap_simple", "wrap_socket"]
@@ -438,14 +438,20 @@ class SSLSocket(_plain_socket.socket):
         self._check_connected()
         connection = self._connection("do_handshake")
         timeout = self.gettimeout()
-        if timeout == 0.0 and block:
-            self.settimeout(None)
-            try:
+        try:
+            if timeout == 0.0 and block:
+                self.settimeout(None)
+                try:
+                    connection.do_handshake()
+                finally:
+                    self.settimeout(timeout)
+            else:
                 connection.do_handshake()
-            finally:
-                self.settimeout(timeout)
-        else:
-            connection.do_handshake()
+        except SSLCertVerificationError as error:
+            from ._hostname import tell_names
+
+            tell_names(error, connection)
+            raise
         _trace.handshake_completed(connection)
 
     def verify_client_post_handshake(self):

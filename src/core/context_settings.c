@@ -111,10 +111,13 @@ int tb_context_set_check_hostname(PyObject *object, PyObject *value, void *closu
     check = PyObject_IsTrue(value);
     if (check < 0)
         return -1;
-    /* A name means nothing in a certificate that nobody verified. */
-    if (check && verify_mode_of(self) == TB_CERT_NONE)
-        SSL_CTX_set_verify(self->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
-                           SSL_CTX_get_verify_callback(self->ctx));
+    /* A name means nothing in a certificate that nobody verified.  As in Python 3.6; from 3.7 on this
+     * sets verify_mode instead. */
+    if (check && verify_mode_of(self) == TB_CERT_NONE) {
+        PyErr_SetString(PyExc_ValueError,
+                        "check_hostname needs a SSL context with either CERT_OPTIONAL or CERT_REQUIRED");
+        return -1;
+    }
     self->check_hostname = check;
     return 0;
 }
