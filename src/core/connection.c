@@ -220,11 +220,6 @@ PyObject *tb_connection_new(tb_context *context, PyObject *socket, PyObject *inc
     core_state *state = context->state;
     tb_connection *self;
 
-    if (server_side ? tb_context_is_client_only(context) : tb_context_is_server_only(context))
-        return tb_raise(
-            state, TB_SSL_ERROR, 0, __LINE__,
-            "Cannot create a %s socket with a PROTOCOL_TLS_%s context: called a function you should not call",
-            server_side ? "server" : "client", server_side ? "CLIENT" : "SERVER");
     self = (tb_connection *)tb_type_alloc(state->connection_type);
     if (self == NULL)
         return NULL;

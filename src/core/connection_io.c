@@ -6,6 +6,8 @@
  * reader that waits does not keep a writer out. */
 #include "connection.h"
 
+#include "context.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -217,9 +219,17 @@ PyObject *tb_connection_do_handshake(PyObject *object, PyObject *unused)
     tb_connection *self = (tb_connection *)object;
     patience limits = {"_ssl.c: The handshake operation timed out", 1, NULL, 0, {0, 0}};
     tb_outcome outcome;
-    int result = run(self, act_handshake, NULL, &limits, &outcome);
+    int result;
 
     (void)unused;
+    /* Only before the first message: a server name callback may assign any context later. */
+    if (SSL_in_before(self->ssl) && (self->server_side ? tb_context_is_client_only(self->context)
+                                                       : tb_context_is_server_only(self->context)))
+        return tb_raise(
+            self->state, TB_SSL_ERROR, 0, __LINE__,
+            "Cannot create a %s socket with a PROTOCOL_TLS_%s context: called a function you should not call",
+            self->server_side ? "server" : "client", self->server_side ? "CLIENT" : "SERVER");
+    result = run(self, act_handshake, NULL, &limits, &outcome);
     if (result < 0)
         return NULL;
     if (result > 0)
@@ -327,7 +337,7 @@ static int read_some(tb_connection *self, io_request *request)
     limits.release_gil = self->incoming_queue == NULL || tb_membio_pending(self->incoming_queue) >= KEEP_GIL_BELOW;
     result = run(self, act_read, request, &limits, &outcome);
     if (result > 0) {
-        if (outcome.ssl_error == SSL_ERROR_ZERO_RETURN && (SSL_get_shutdown(self->ssl) & SSL_RECEIVED_SHUTDOWN) != 0) {
+        if (outcome.ssl_error == SSL_ERROR_ZERO_RETURN && SSL_get_shutdown(self->ssl) == SSL_RECEIVED_SHUTDOWN) {
             request->done = 0;
             return 0;
         }

@@ -341,6 +341,8 @@ PyObject *tb_raise_outcome_at(core_state *state, SSL *ssl, const tb_outcome *out
 {
     unsigned long code = ERR_peek_last_error();
 
+    if (ERR_GET_LIB(code) == ERR_LIB_SSL && TB_REASON_IS_VAGUE(ERR_GET_REASON(code)))
+        code = ERR_peek_error();
     switch (outcome->ssl_error) {
     case SSL_ERROR_ZERO_RETURN:
         raise_code(state, 0, TB_ZERO_RETURN_ERROR, outcome->ssl_error, NULL, "TLS/SSL connection has been closed (EOF)",

@@ -38,6 +38,13 @@
 #define TB_REASON_IS_EOF(reason) 0
 #endif
 
+/* What 3.2 and later put over the error that tells the cause. */
+#ifdef SSL_R_RECORD_LAYER_FAILURE
+#define TB_REASON_IS_VAGUE(reason) ((reason) == SSL_R_RECORD_LAYER_FAILURE)
+#else
+#define TB_REASON_IS_VAGUE(reason) 0
+#endif
+
 /* Reasons like "PEM lib" that name only the library below; they have no name of their own. */
 #ifdef ERR_RFLAG_COMMON
 #define TB_REASON_IS_COMMON(reason) (((reason) & ERR_RFLAG_COMMON) != 0 || (reason) < 100)

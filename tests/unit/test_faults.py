@@ -134,7 +134,7 @@ def test_a_damaged_record_is_an_error(certificates, version):
     with pytest.raises(tls.SSLError) as caught:
         pair.client.read(100)
     # OpenSSL 3.2 and later put a vaguer reason on top.
-    assert caught.value.reason in ("DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "RECORD_LAYER_FAILURE")
+    assert caught.value.reason == "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"
     with pytest.raises(tls.SSLError) as told:
         pair.server.read(100)
     assert told.value.reason == "SSLV3_ALERT_BAD_RECORD_MAC"
