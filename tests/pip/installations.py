@@ -16,6 +16,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+from openssl import cache
 from toolkit import interpreters, wheels
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -27,6 +28,14 @@ PROBE = (
 UNWANTED = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 PROGRAMS = {item.name: Path(item.path) for item in interpreters.find() if not item.free_threaded}
+
+
+def link(source: str, target: str) -> None:
+    """A second name for a file that no test changes; a copy where the cache is on another file system."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 class Installation:
@@ -52,9 +61,19 @@ class Installation:
             wheel = sorted((self.site.parent / "ensurepip" / "_bundled").glob("pip-*.whl"))[-1]
         else:
             wheel = wheels.path(f"pip=={version}")
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(self.site)
+        shutil.copytree(self._unpacked(wheel), self.site, copy_function=link, dirs_exist_ok=True)
         return self
+
+    def _unpacked(self, wheel: Path) -> str:
+        """The wheel with this interpreter's byte code, from the cache: compiling takes longer than a test."""
+
+        def make(directory: str) -> None:
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(directory)
+            # Some files are for other versions and do not compile; pip does not import them.
+            subprocess.run([self.python, "-S", "-m", "compileall", "-q", directory], stdout=subprocess.DEVNULL, check=False)
+
+        return cache.entry("pip-trees", f"{wheel.stem}-{self.version}-{cache.key_of(wheel.read_bytes())}", make)
 
     def add_debundled_pip(self, version: str) -> Installation:
         """pip as Debian ships it up to bullseye: its dependencies are top-level modules in a wheel."""
@@ -65,7 +84,7 @@ class Installation:
         with zipfile.ZipFile(shelf / "dependencies-1.0-py2.py3-none-any.whl", "w") as archive:
             for path in sorted(vendor.rglob("*")):
                 name = path.relative_to(vendor).as_posix()
-                if path.is_dir() or name == "__init__.py":
+                if path.is_dir() or path.suffix == ".pyc" or name == "__init__.py":
                     continue
                 data = path.read_bytes()
                 if path.suffix == ".py":
