@@ -92,8 +92,10 @@ def pip(index: Index) -> Callable[..., PipRun]:
         trace.unlink(missing_ok=True)
         before = index.connections
         environment = {
-            "TLS_BOOTSTRAP_TRACE": str(trace), "PIP_INDEX_URL": index.url,
-            "PIP_CERT": str(authority or index.authority), **options.pop("environment", {}),
+            "TLS_BOOTSTRAP_TRACE": str(trace),
+            "PIP_INDEX_URL": index.url,
+            "PIP_CERT": str(authority or index.authority),
+            **options.pop("environment", {}),
         }
         done = installation.run(*start, *arguments, environment=environment, **options)
         return PipRun(done, trace, index.connections - before)
@@ -113,7 +115,12 @@ def check(launcher: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
                 home = str(homes[0]).partition("/.pyenv/")[0] + "/.pyenv"
                 command = [sys.executable, str(REACH), home, "--", *command]
         return subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=280, cwd="/",
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=280,
+            cwd="/",
             env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": "/", **(environment or {})},
         )
 

@@ -120,13 +120,25 @@ class Installation:
     def run(self, *arguments: str | Path, **options) -> subprocess.CompletedProcess[str]:
         """Run the interpreter with an environment of its own; `environment` adds to it."""
         environment = {
-            "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(self.root), "PYTHONDONTWRITEBYTECODE": "1",
-            "PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_RETRIES": "0",
-            "PIP_CACHE_DIR": str(self.root / "cache"), **options.pop("environment", {}),
+            "PATH": "/usr/bin:/bin",
+            "LC_ALL": "C.UTF-8",
+            "HOME": str(self.root),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_RETRIES": "0",
+            "PIP_CACHE_DIR": str(self.root / "cache"),
+            **options.pop("environment", {}),
         }
         return subprocess.run(
-            [self.python, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=environment, timeout=200, cwd=options.pop("cwd", self.root), **options,
+            [self.python, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            timeout=200,
+            cwd=options.pop("cwd", self.root),
+            **options,
         )
 
 
@@ -134,6 +146,9 @@ def install_command(root: Path) -> Path:
     """Install the command below `root` as packages do; return the launcher."""
     subprocess.run(
         [sys.executable, "-m", "core.install", "command", "--destdir", root],
-        cwd=SOURCE, env={**os.environ, "PYTHONPATH": "src"}, stdout=subprocess.DEVNULL, check=True,
+        cwd=SOURCE,
+        env={**os.environ, "PYTHONPATH": "src"},
+        stdout=subprocess.DEVNULL,
+        check=True,
     )
     return root / "usr" / "bin" / "tls-bootstrap"

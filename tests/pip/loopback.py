@@ -17,6 +17,9 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parents[2]
 
 
+WHEEL_FILE = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py2-none-any\nTag: py3-none-any\n"
+
+
 def make_wheel(project: str, version: str = "1.0") -> tuple[str, bytes]:
     """(file name, bytes) of a wheel with one module."""
     module = project.replace("-", "_")
@@ -24,7 +27,7 @@ def make_wheel(project: str, version: str = "1.0") -> tuple[str, bytes]:
     contents = {
         f"{module}.py": "ANSWER = 42\n",
         f"{information}/METADATA": f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n",
-        f"{information}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py2-none-any\nTag: py3-none-any\n",
+        f"{information}/WHEEL": WHEEL_FILE,
     }
     record = ""
     for name, text in contents.items():
@@ -38,7 +41,7 @@ def make_wheel(project: str, version: str = "1.0") -> tuple[str, bytes]:
     return f"{module}-{version}-py2.py3-none-any.whl", stream.getvalue()
 
 
-BACKEND = '''\
+BACKEND = """\
 import base64, zipfile
 import {requirement}
 
@@ -58,7 +61,7 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
 
 def build_sdist(directory, config_settings=None):
     raise NotImplementedError
-'''
+"""
 
 
 def make_sdist(project: str, requirement: str) -> tuple[str, bytes]:

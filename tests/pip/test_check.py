@@ -85,11 +85,14 @@ def test_an_interpreter_without_pip_is_no_system_pip(make, check):
     assert check("--python", make("3.9").add_module().add_hook().python).returncode == 3
 
 
-@pytest.mark.parametrize("words, complaint", [
-    (["--no-such-option"], "unrecognized arguments: --no-such-option"),
-    (["--python", "/no/such/python"], "--python /no/such/python: there is no such program"),
-    (["--pip", "/etc/passwd"], "--pip /etc/passwd: this is no script"),
-])
+@pytest.mark.parametrize(
+    "words, complaint",
+    [
+        (["--no-such-option"], "unrecognized arguments: --no-such-option"),
+        (["--python", "/no/such/python"], "--python /no/such/python: there is no such program"),
+        (["--pip", "/etc/passwd"], "--pip /etc/passwd: this is no script"),
+    ],
+)
 def test_a_bad_option_is_one_clear_error(check, words, complaint):
     done = check(*words)
     assert done.returncode == 4
@@ -100,7 +103,8 @@ def test_a_bad_option_is_one_clear_error(check, words, complaint):
 def test_a_pip_script_may_be_named(make, check):
     installation = make("3.9").add_pip().add_module().add_hook()
     script = installation.root / "bin" / "pip"
-    script.write_text(f"#!{installation.python}\nfrom pip._internal.cli.main import main\nraise SystemExit(main())\n", encoding="ascii")
+    body = "from pip._internal.cli.main import main\nraise SystemExit(main())\n"
+    script.write_text(f"#!{installation.python}\n{body}", encoding="ascii")
     script.chmod(0o755)
     done = check("--pip", script)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -53,8 +53,20 @@ def lacks_a_name(core):
         stream.write("    SSLContext = SSLSocket = SSLObject = None\nsys.modules[__name__] = Lacking()\n")
 
 
-FAULTS = [remove, truncate(0), truncate(3), truncate(63), truncate(4096), truncate(1000000), truncate(-1),
-          garbage, wrong_abi, wrong_machine, raises, lacks_a_name]
+FAULTS = [
+    remove,
+    truncate(0),
+    truncate(3),
+    truncate(63),
+    truncate(4096),
+    truncate(1000000),
+    truncate(-1),
+    garbage,
+    wrong_abi,
+    wrong_machine,
+    raises,
+    lacks_a_name,
+]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)

@@ -21,8 +21,12 @@ def run_pip(check, index):
         trace.unlink(missing_ok=True)
         before = index.connections
         environment = {
-            "TLS_BOOTSTRAP_TRACE": str(trace), "PIP_INDEX_URL": index.url, "PIP_CERT": str(index.authority),
-            "PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_RETRIES": "0",
+            "TLS_BOOTSTRAP_TRACE": str(trace),
+            "PIP_INDEX_URL": index.url,
+            "PIP_CERT": str(index.authority),
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_RETRIES": "0",
             "PIP_CACHE_DIR": str(installation.root / "cache"),
         }
         done = check("--python", installation.python, *words, verb="pip", environment=environment)

@@ -3,6 +3,7 @@
 
 What runs as the same user with the intention to deceive is out of scope: it could change pip itself.
 """
+
 import binascii
 import os
 
@@ -94,7 +95,8 @@ def _module_is_usable(report):
     if facts["module_directory"] is None:
         report.point(False, "_tls_bootstrap is installed", "no directory of this interpreter has it")
         report.conclude(
-            NOT_USED, "_tls_bootstrap is not installed for it",
+            NOT_USED,
+            "_tls_bootstrap is not installed for it",
             "install the package %s of this system, which brings the module along" % HOOK_PACKAGE,
         )
         return False
@@ -113,12 +115,11 @@ def _module_is_usable(report):
 def _isolation(report):
     module = report.interpreter.module
     report.point(not module["ssl_imported"], "importing it does not import ssl", module["ssl_imported"])
-    report.point(
-        len(module["exports"]) == 1, "its binary exports one symbol", "exported: %s" % module["exports"]
-    )
+    report.point(len(module["exports"]) == 1, "its binary exports one symbol", "exported: %s" % module["exports"])
     if module["flavour"] == "bundled":
         report.point(
-            not module["foreign_libraries"], "it maps no libssl or libcrypto of the system",
+            not module["foreign_libraries"],
+            "it maps no libssl or libcrypto of the system",
             module["foreign_libraries"],
         )
 
@@ -137,18 +138,21 @@ def _pip_runs(report, workshop):
         for listener in sorted(LISTENERS, reverse=True):
             run = runs[listener] = pip.download(server, listener, server.authority, contents)
             report.point(
-                run.succeeded, "pip downloads from an index that speaks only %s" % listener,
+                run.succeeded,
+                "pip downloads from an index that speaks only %s" % listener,
                 None if run.succeeded else run.failure(),
             )
             report.point(
-                run.proves_use, "both ends have the same exporter value (%s)" % listener,
+                run.proves_use,
+                "both ends have the same exporter value (%s)" % listener,
                 "%d of %d connections are in pip's trace" % (len(run.match.matched), len(run.match.served)),
             )
             if run.match.download is not None:
                 report.connections.append(run.match.download)
         plain = pip.download(server, "TLSv1.2", server.authority, contents, switched_off=True)
         report.point(
-            not plain.match.trace, "with TLS_BOOTSTRAP_PIP=0 pip does not use it",
+            not plain.match.trace,
+            "with TLS_BOOTSTRAP_PIP=0 pip does not use it",
             "it made %d connections" % len(plain.match.trace),
         )
         stranger = pip.download(server, "TLSv1.2", server.stranger, contents)
@@ -161,9 +165,9 @@ def _refusal(report, stranger):
     text = "pip refuses an index whose authority it does not trust"
     if stranger.match.served or stranger.match.failed:
         report.point(
-            not stranger.succeeded and not stranger.match.served, text,
-            "pip ended with exit code %d after %d requests"
-            % (stranger.outcome.code, len(stranger.match.served)),
+            not stranger.succeeded and not stranger.match.served,
+            text,
+            "pip ended with exit code %d after %d requests" % (stranger.outcome.code, len(stranger.match.served)),
         )
     else:
         report.skip(text, "pip did not get as far as a connection")
@@ -202,7 +206,8 @@ def _conclude(report, runs, plain, stranger):
             report.conclude(USED)
         else:
             report.conclude(
-                BROKEN, "; ".join("not true: " + point.text for point in failed),
+                BROKEN,
+                "; ".join("not true: " + point.text for point in failed),
                 "reinstall the package that owns %s/_tls_bootstrap" % facts["module_directory"],
             )
     elif any(run.match.trace for run in runs.values()):
@@ -211,7 +216,8 @@ def _conclude(report, runs, plain, stranger):
         report.conclude(BROKEN, "pip itself does not work, without the hook either: " + plain.failure(), None)
     elif not runs["TLSv1.2"].succeeded and plain.succeeded:
         report.conclude(
-            BROKEN, "pip fails with the hook and works without it: " + runs["TLSv1.2"].failure(),
+            BROKEN,
+            "pip fails with the hook and works without it: " + runs["TLSv1.2"].failure(),
             "set TLS_BOOTSTRAP_PIP=0 or create %s until this is solved" % files.DISABLED_FILE,
         )
     else:

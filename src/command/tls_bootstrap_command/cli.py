@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line of `tls-bootstrap`."""
+
 import argparse
 import sys
 
@@ -26,7 +27,9 @@ def make_parser():
     parser = Parser(prog="tls-bootstrap", description="Modern TLS for the system's pip.")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     checker = verbs.add_parser(
-        "check", help="prove that pip uses _tls_bootstrap", epilog=EXIT_CODES,
+        "check",
+        help="prove that pip uses _tls_bootstrap",
+        epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     checker.add_argument("--python", action="append", default=[], metavar="PATH", help="check this interpreter's pip")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The environment of the children: made from nothing, so that no setting of the caller counts."""
+
 import os
 
 PASSED_ON = ("TLS_BOOTSTRAP_PIP", "TLS_BOOTSTRAP_CONF")  # they can only restrict

@@ -5,6 +5,7 @@ Each end computes the TLS exporter value of a connection (RFC 8446 section 7.5; 
 from the secrets of that handshake and the check's nonce. Equal values in the server's report and in
 the trace mean that `_tls_bootstrap` in the traced process made this very connection.
 """
+
 import json
 
 

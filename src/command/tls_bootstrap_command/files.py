@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the parts of the command are, in the source tree and on an installed system."""
+
 import os
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__))

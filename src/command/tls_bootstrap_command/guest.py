@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The user that pip and every other child runs as, and the directory they work in."""
+
 import os
 import pwd
 import shutil

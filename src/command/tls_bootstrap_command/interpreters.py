@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finding the interpreters and pips of this system, and asking an interpreter about itself."""
+
 import glob
 import json
 import os
@@ -36,15 +37,16 @@ class Interpreter(object):
         try:
             outcome = processes.run(
                 [self.path, "-E", "-s", files.child("inspect_target.py")],
-                environment.for_children(workshop.path), workshop.path, workshop.guest, INSPECTION_LIMIT,
+                environment.for_children(workshop.path),
+                workshop.path,
+                workshop.guest,
+                INSPECTION_LIMIT,
             )
         except OSError as error:
             raise CommandError("%s cannot be started%s: %s" % (self.path, _as(workshop), error.strerror))
         lines = outcome.out.splitlines()
         if not lines:
-            raise CommandError(
-                "%s cannot be examined%s: it %s" % (self.path, _as(workshop), outcome.failure())
-            )
+            raise CommandError("%s cannot be examined%s: it %s" % (self.path, _as(workshop), outcome.failure()))
         self.facts = json.loads(lines[0])
         if len(lines) > 1:
             self.module = json.loads(lines[1])
@@ -98,7 +100,7 @@ def script_interpreter(path):
         return None
     words = first[2:].split()
     if words and words[0] == "/bin/sh" and second.startswith("'''exec'"):
-        words = second[len("'''exec'"):].split()
+        words = second[len("'''exec'") :].split()
     if not words:
         return None
     if os.path.basename(words[0]) == "env" and len(words) > 1:
@@ -140,6 +142,5 @@ def default():
         if python is not None and os.access(python, os.X_OK):
             return Interpreter(python)
     raise CommandError(
-        "there is neither /usr/bin/pip nor /usr/bin/pip3: install the system's pip, or name an "
-        "interpreter with --python PATH"
+        "there is neither /usr/bin/pip nor /usr/bin/pip3: install the system's pip, or name an interpreter with --python PATH"
     )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the check prints: one line per interpreter, then TAP 13, or JSON."""
+
 import json
 
 from .errors import BROKEN, NO_PIP, NOT_USED, USED
@@ -22,12 +23,9 @@ def human_line(report):
     module = report.interpreter.module
     if report.verdict == USED:
         ways = ", ".join(
-            " ".join(served[key] for key in ("protocol", "group", "cipher") if served.get(key))
-            for served, _ in report.connections
+            " ".join(served[key] for key in ("protocol", "group", "cipher") if served.get(key)) for served, _ in report.connections
         )
-        text = "uses _tls_bootstrap %s (%s, %s): %s" % (
-            module["version"], module["flavour"], module["openssl"], ways
-        )
+        text = "uses _tls_bootstrap %s (%s, %s): %s" % (module["version"], module["flavour"], module["openssl"], ways)
     elif report.verdict == BROKEN:
         text = "BROKEN: %s" % report.reason
     elif report.verdict == NOT_USED:
@@ -67,7 +65,8 @@ def as_json(reports, code, version):
     """The whole report as a JSON text."""
     return json.dumps(
         {"tls-bootstrap-check": 1, "version": version, "exit": code, "targets": [_target(r) for r in reports]},
-        indent=2, sort_keys=True,
+        indent=2,
+        sort_keys=True,
     )
 
 
@@ -89,7 +88,5 @@ def _target(report):
         "reason": report.reason,
         "next": report.advice,
         "connections": connections,
-        "points": [
-            {"ok": point.passed, "text": point.text, "detail": point.detail} for point in report.points
-        ],
+        "points": [{"ok": point.passed, "text": point.text, "detail": point.detail} for point in report.points],
     }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions to the package database: who owns a file, and is it the file that was installed."""
+
 import os
 import subprocess
 
@@ -11,9 +12,7 @@ _RPM = ("/usr/bin/rpm", "/bin/rpm")
 def _ask(arguments):
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
     with open(os.devnull, "rb+") as nothing:
-        process = subprocess.Popen(
-            arguments, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing, env=environment
-        )
+        process = subprocess.Popen(arguments, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing, env=environment)
         out = process.communicate()[0].decode("utf-8", "replace")
     return process.returncode, out if isinstance(out, str) else out.encode("utf-8")
 

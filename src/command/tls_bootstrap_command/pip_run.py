@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One run of the real pip against the loopback index, and the evidence that it left."""
+
 import binascii
 import os
 import re
@@ -25,9 +26,7 @@ class Pip(object):
 
     def _run(self, arguments, variables, directory):
         try:
-            return processes.run(
-                self._command + arguments, variables, directory, self._workshop.guest, PIP_LIMIT
-            )
+            return processes.run(self._command + arguments, variables, directory, self._workshop.guest, PIP_LIMIT)
         except OSError as error:
             raise CommandError("%s cannot be started: %s" % (self._command[0], error.strerror))
 
@@ -65,7 +64,8 @@ class Pip(object):
         server.begin(nonce)
         outcome = self._run(
             [verb, "-v", "--no-deps", option, target, "--index-url", url, "--cert", trusted, wheel.PROJECT],
-            environment.for_pip(home, trace, switched_off), home,
+            environment.for_pip(home, trace, switched_off),
+            home,
         )
         downloaded = self._workshop.read(os.path.join(name, "downloads", wheel.FILE_NAME), len(contents) + 1)
         entries = evidence.parse_trace(self._workshop.read(os.path.join(name, "trace"), TRACE_LIMIT), nonce)
@@ -87,7 +87,7 @@ class PipRun(object):
         self.match = match
         self.proves_use = self.succeeded and match.proves_use
         said = [line for line in outcome.err.splitlines() if line.startswith(HOOK_LINE)]
-        self.hook_said = said[0][len(HOOK_LINE):] if said else None
+        self.hook_said = said[0][len(HOOK_LINE) :] if said else None
 
     def failure(self):
         """Why it did not succeed, in one line."""

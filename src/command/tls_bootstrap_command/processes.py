@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Running children with a time limit, without their output filling a pipe."""
+
 import os
 import signal
 import subprocess
@@ -35,8 +36,14 @@ def run(arguments, environment, directory, guest, limit):
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         with open(os.devnull, "rb") as nothing:
             process = subprocess.Popen(
-                arguments, env=environment, cwd=directory, preexec_fn=guest.become,
-                stdin=nothing, stdout=out, stderr=err, close_fds=True,
+                arguments,
+                env=environment,
+                cwd=directory,
+                preexec_fn=guest.become,
+                stdin=nothing,
+                stdout=out,
+                stderr=err,
+                close_fds=True,
             )
         expired = []
 

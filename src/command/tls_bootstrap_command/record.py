@@ -3,6 +3,7 @@
 
 The hook package's trigger on pip's directory creates the file `stale` beside the record.
 """
+
 import json
 import os
 import tempfile

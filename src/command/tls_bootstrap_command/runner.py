@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`tls-bootstrap pip`: run the system's pip over `_tls_bootstrap`, without the hook being installed."""
+
 import os
 import sys
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The check's side of the loopback index: starts the child and talks to it."""
+
 import base64
 import json
 import os
@@ -35,8 +36,13 @@ class IndexServer(object):
         self._log = open(os.devnull, "wb")
         self._process = subprocess.Popen(
             [self._python, "-E", "-s", files.child("index_server.py")],
-            env=environment.for_children(work), cwd=work, preexec_fn=self._workshop.guest.become,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, close_fds=True,
+            env=environment.for_children(work),
+            cwd=work,
+            preexec_fn=self._workshop.guest.become,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            close_fds=True,
         )
         try:
             answer = self.ask(self._start, work=work)
@@ -73,9 +79,7 @@ class IndexServer(object):
         ready = select.select([self._process.stdout], [], [], ANSWER_LIMIT)[0]
         answer = self._process.stdout.readline() if ready else b""
         if not answer:
-            raise CommandError(
-                "the loopback index under %s %s" % (self._python, "ended" if ready else "does not answer")
-            )
+            raise CommandError("the loopback index under %s %s" % (self._python, "ended" if ready else "does not answer"))
         answer = json.loads(answer.decode("ascii"))
         if "failure" in answer:
             raise CommandError("the loopback index under %s: %s" % (self._python, answer["failure"]))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`tls-bootstrap status`: what is installed and switched, on one screen. Proves nothing: `check` does."""
+
 import os
 import time
 
@@ -21,9 +22,7 @@ def lines(workshop):
         if interpreter.pip is None:
             continue
         yield ""
-        yield "%s   Python %s, pip %s" % (
-            interpreter.path, interpreter.facts["version"], interpreter.pip["version"]
-        )
+        yield "%s   Python %s, pip %s" % (interpreter.path, interpreter.facts["version"], interpreter.pip["version"])
         yield "    module     %s" % _module(interpreter)
         yield "    pip hook   %s" % _hook(interpreter.facts)
         if last is not None:
@@ -65,9 +64,7 @@ def _module(interpreter):
         return "not installed"
     if "error" in module:
         return module["error"]
-    return "%s, %s, %s, in %s" % (
-        module["version"], module["flavour"], module["openssl"], interpreter.facts["module_directory"]
-    )
+    return "%s, %s, %s, in %s" % (module["version"], module["flavour"], module["openssl"], interpreter.facts["module_directory"])
 
 
 def _hook(facts):

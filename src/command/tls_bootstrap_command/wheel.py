@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tiny wheel that the loopback index serves (PEP 427)."""
+
 import base64
 import hashlib
 import io
@@ -17,13 +18,11 @@ def make(marker):
         ("tls_bootstrap_check.py", "MARKER = %r\n" % marker),
         (
             information + "METADATA",
-            "Metadata-Version: 2.1\nName: %s\nVersion: %s\nSummary: Made by tls-bootstrap check\n"
-            % (PROJECT, VERSION),
+            "Metadata-Version: 2.1\nName: %s\nVersion: %s\nSummary: Made by tls-bootstrap check\n" % (PROJECT, VERSION),
         ),
         (
             information + "WHEEL",
-            "Wheel-Version: 1.0\nGenerator: tls-bootstrap\nRoot-Is-Purelib: true\n"
-            "Tag: py2-none-any\nTag: py3-none-any\n",
+            "Wheel-Version: 1.0\nGenerator: tls-bootstrap\nRoot-Is-Purelib: true\nTag: py2-none-any\nTag: py3-none-any\n",
         ),
     ]
     record = ""

@@ -6,6 +6,7 @@ the modules of pip's HTTP stack. While those are executed, `import ssl` means `_
 them and for nobody else (`substitution`). What cannot be had falls to the next rung of the
 `ladder`: pip must work, whatever state our files are in.
 """
+
 from .interception import find_module, find_spec
 
 __all__ = ["find_module", "find_spec"]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Proof after each import that nobody outside of pip's stack holds the replacement of `ssl`."""
+
 import sys
 
 from . import stack

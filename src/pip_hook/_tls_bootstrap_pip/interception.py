@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The import system's side: answers the finder and runs pip's stack with `ssl` replaced."""
+
 import sys
 import threading
 
 from . import audit, program, stack
-from .ladder import PYOPENSSL, STANDARD, TLS_BOOTSTRAP, inject_pyopenssl, ladder
+from .ladder import PYOPENSSL, TLS_BOOTSTRAP, inject_pyopenssl, ladder
 from .substitution import Substitution
 
 _replacements = {}

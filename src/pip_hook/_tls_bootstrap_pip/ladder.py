@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ladder: `_tls_bootstrap`, then PyOpenSSL, then `ssl`. Decided once per process."""
+
 import sys
 import threading
 

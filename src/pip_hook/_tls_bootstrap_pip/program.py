@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is known about the running program: is it pip, may it be spoken to, are we switched off."""
+
 import os
 import re
 import sys

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loading `_tls_bootstrap` from the hook's own directory, and the test that it is complete."""
+
 import os
 import sys
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which modules make up pip's HTTP stack: the only importers that may be given another `ssl`."""
+
 import sys
 
 from . import program

@@ -5,6 +5,7 @@ Exchanging sys.modules["ssl"] for the time of the import would be seen by other 
 standard or third-party module that is first imported meanwhile. The statement `import ssl` calls
 `builtins.__import__` with the importer's globals, on 2.7 and 3.x alike, so the importer is known.
 """
+
 import sys
 import threading
 

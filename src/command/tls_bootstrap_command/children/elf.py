@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The names that an ELF shared object defines for others (ELF gABI, chapters 4 and 5)."""
+
 import struct
 
 SHT_DYNSYM = 11
@@ -17,20 +18,20 @@ def exported_symbols(path):
     wide = data[4:5] == b"\x02"
     order = "<" if data[5:6] == b"\x01" else ">"
     if wide:
-        table_offset, = struct.unpack_from(order + "Q", data, 40)
+        (table_offset,) = struct.unpack_from(order + "Q", data, 40)
         entry_size, count = struct.unpack_from(order + "HH", data, 58)
     else:
-        table_offset, = struct.unpack_from(order + "I", data, 32)
+        (table_offset,) = struct.unpack_from(order + "I", data, 32)
         entry_size, count = struct.unpack_from(order + "HH", data, 46)
     sections = []
     for index in range(count):
         start = table_offset + index * entry_size
         if wide:
-            kind, = struct.unpack_from(order + "I", data, start + 4)
+            (kind,) = struct.unpack_from(order + "I", data, start + 4)
             offset, size = struct.unpack_from(order + "QQ", data, start + 24)
-            link, = struct.unpack_from(order + "I", data, start + 40)
+            (link,) = struct.unpack_from(order + "I", data, start + 40)
         else:
-            kind, = struct.unpack_from(order + "I", data, start + 4)
+            (kind,) = struct.unpack_from(order + "I", data, start + 4)
             offset, size, link = struct.unpack_from(order + "III", data, start + 16)
         sections.append((kind, offset, size, link))
     names = set()
@@ -46,11 +47,11 @@ def _defined(data, order, wide, offset, size, strings):
         if wide:
             name, info, other, section = struct.unpack_from(order + "IBBH", data, start)
         else:
-            name, = struct.unpack_from(order + "I", data, start)
+            (name,) = struct.unpack_from(order + "I", data, start)
             info, other, section = struct.unpack_from(order + "BBH", data, start + 12)
         if section == SHN_UNDEF or info >> 4 == LOCAL_BINDING or other & 3 in HIDDEN_VISIBILITIES:
             continue
         end = data.index(b"\0", strings + name)
-        text = data[strings + name:end].decode("ascii", "replace")
+        text = data[strings + name : end].decode("ascii", "replace")
         if text:
             yield text

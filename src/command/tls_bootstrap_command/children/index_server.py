@@ -9,6 +9,7 @@ with stdin. The TLS side is `_tls_bootstrap`, from the directory that the first 
   {"do": "begin", "nonce": hex}        -> {}   forget past connections, export with this nonce
   {"do": "report"}                     -> {"connections": [...]}   after all of them have ended
 """
+
 import base64
 import binascii
 import json

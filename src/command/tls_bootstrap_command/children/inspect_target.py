@@ -4,6 +4,7 @@
 Prints one line of JSON about the interpreter, then one about `_tls_bootstrap`. They are separate
 because importing a damaged module may kill the process.
 """
+
 import json
 import os
 import sys
@@ -67,9 +68,7 @@ def interpreter_facts():
         "virtual": getattr(sys, "base_prefix", sys.prefix) != sys.prefix or hasattr(sys, "real_prefix"),
         "module_directory": home,
         "hook_directory": hook,
-        "hook_files": sorted(name for name in os.listdir(hook) if name.startswith("_tls_bootstrap_pip"))
-        if hook
-        else [],
+        "hook_files": sorted(name for name in os.listdir(hook) if name.startswith("_tls_bootstrap_pip")) if hook else [],
         "armed": finder is not None,
         "armed_directory": getattr(finder, "directory", None),
         "pip": pip_facts(),

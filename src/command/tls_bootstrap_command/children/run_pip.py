@@ -6,6 +6,7 @@ usage: run_pip.py --hook DIR --module-directory DIR [--script PATH] -- PIP-ARGUM
 Arms the hook's finder for this process only, and for the pips that this pip starts with the same
 interpreter (build isolation), then becomes pip.
 """
+
 import os
 import runpy
 import subprocess
@@ -17,7 +18,7 @@ PIP_CHILDREN = ("pip", "__pip-runner__.py")
 def parse(words):
     end = words.index("--")
     options = dict(zip(words[:end:2], words[1:end:2]))
-    return options["--hook"], options["--module-directory"], options.get("--script"), words[end + 1:]
+    return options["--hook"], options["--module-directory"], options.get("--script"), words[end + 1 :]
 
 
 def arm(hook, module_directory):
@@ -56,7 +57,7 @@ def redirected(args, prefix):
         if str(word).startswith("-"):
             continue
         if os.path.basename(str(word)) in PIP_CHILDREN:
-            return list(args[:position]) + prefix + ["--script", word, "--"] + list(args[position + 1:])
+            return list(args[:position]) + prefix + ["--script", word, "--"] + list(args[position + 1 :])
         break
     return args
 
