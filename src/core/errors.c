@@ -315,6 +315,22 @@ static PyObject *raise_protocol(core_state *state, SSL *ssl, const tb_outcome *o
     return raise_code(state, code, TB_SSL_ERROR, SSL_ERROR_SSL, NULL, NULL, line);
 }
 
+static int is_vague(unsigned long code)
+{
+    return ERR_GET_LIB(code) == ERR_LIB_SSL && TB_REASON_IS_VAGUE(ERR_GET_REASON(code));
+}
+
+/* Empties the queue; the last error in it that tells a cause, 0 if there was none. */
+static unsigned long take_cause(void)
+{
+    unsigned long code, cause = 0;
+
+    while ((code = ERR_get_error()) != 0)
+        if (cause == 0 || !is_vague(code))
+            cause = code;
+    return cause;
+}
+
 /* "Would block" is raised once per read of a busy sans-IO program: its arguments are made once, and
  * library and reason are None by the class. */
 static PyObject *raise_want(core_state *state, int ssl_error)
@@ -339,10 +355,8 @@ static PyObject *raise_want(core_state *state, int ssl_error)
 
 PyObject *tb_raise_outcome_at(core_state *state, SSL *ssl, const tb_outcome *outcome, int line)
 {
-    unsigned long code = ERR_peek_last_error();
+    unsigned long code = take_cause();
 
-    if (ERR_GET_LIB(code) == ERR_LIB_SSL && TB_REASON_IS_VAGUE(ERR_GET_REASON(code)))
-        code = ERR_peek_error();
     switch (outcome->ssl_error) {
     case SSL_ERROR_ZERO_RETURN:
         raise_code(state, 0, TB_ZERO_RETURN_ERROR, outcome->ssl_error, NULL, "TLS/SSL connection has been closed (EOF)",
