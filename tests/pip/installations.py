@@ -99,6 +99,22 @@ class Installation:
         (vendor / "__init__.py").write_text(text, encoding="utf-8")
         return self
 
+    def add_devendored_pip(self) -> Installation:
+        """pip 1.5.4 as Ubuntu 14.04 ships it: no pip._vendor, and requests is everybody's."""
+        self.add_pip("1.5.4")
+        vendor = self.site / "pip" / "_vendor"
+        for entry in vendor.iterdir():
+            if entry.name not in ("__init__.py", "__init__.pyc", "__pycache__"):
+                entry.rename(self.site / entry.name)
+        shutil.rmtree(vendor)
+        for path in self.site.rglob("*.py"):
+            text = path.read_bytes()
+            changed = re.sub(rb"from pip\._vendor import", rb"import", text).replace(b"pip._vendor.", b"")
+            if changed != text:
+                path.unlink()  # another name of a file in the cache
+                path.write_bytes(changed)
+        return self
+
     def add_module(self) -> Installation:
         built = SOURCE / "build" / f"py{self.major}" / "_tls_bootstrap"
         shutil.copytree(built, self.site / "_tls_bootstrap", ignore=UNWANTED)

@@ -85,6 +85,25 @@ def test_a_debundled_pip_is_reached(make, pip, version):
     pip(installation, *DOWNLOAD).assert_all_ours()
 
 
+@pytest.mark.parametrize("start", [("-m", "pip"), ("pip-2.7",)], ids=["module", "script"])
+def test_the_devendored_pip_of_ubuntu_14_04_is_reached(make, pip, start):
+    installation = make("2.7").add_devendored_pip().add_module().add_hook()
+    (installation.root / "pip-2.7").write_text("from pip import main\nraise SystemExit(main())\n", encoding="ascii")
+    pip(installation, "install", "--no-deps", "--download", ".", "tb-sample", start=start).assert_all_ours()
+
+
+@pytest.mark.parametrize("version", ["2.7", "3.9"])
+def test_the_environment_switch_is_ignored_with_the_rest_of_the_environment(make, pip, version):
+    installation = make(version).add_pip("20.3.4").add_module().add_hook()
+    probe = (
+        "import sys; sys.argv = ['/usr/bin/pip'];"
+        "import pip._vendor.urllib3.util.ssl_ as s; print(s.SSLContext.__module__.split('.')[0])"
+    )
+    for flag, expected in (("-s", "ssl"), ("-E", "_tls_bootstrap")):
+        done = installation.run(flag, "-c", probe, environment={"TLS_BOOTSTRAP_PIP": "0"})
+        assert done.stdout.strip() == expected, done.stderr
+
+
 @pytest.mark.parametrize("version", ["2.7", "3.9"])
 def test_another_program_keeps_ssl_in_the_modules_that_a_debundled_pip_borrows(make, version):
     installation = make(version).add_debundled_pip("20.3.4").add_module().add_hook()

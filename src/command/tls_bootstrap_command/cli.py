@@ -2,6 +2,7 @@
 """The command line of `tls-bootstrap`."""
 
 import argparse
+import signal
 import sys
 
 from . import check, files, interpreters, output, record, runner, status
@@ -43,8 +44,16 @@ def make_parser():
     return parser
 
 
+def end_in_order(number, frame):
+    """Signal handler: unwind, so that the children are ended and their directories removed."""
+    sys.exit(128 + number)
+
+
 def main(arguments):
     """Run the command; return its exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, end_in_order)
     try:
         if arguments[:1] == ["pip"]:
             return runner.run(*runner.parse(arguments[1:]))

@@ -14,10 +14,14 @@ GUEST_NAME = "nobody"
 
 
 class Guest(object):
-    """Who runs the children: the caller, or an unprivileged user when root calls."""
+    """Who runs the children: the caller, or an unprivileged user when root calls.
 
-    def __init__(self):
-        self.is_other = os.geteuid() == 0
+    keep_root -- let root run them; for a pip that root has asked for
+    Raises CommandError when there is no unprivileged user.
+    """
+
+    def __init__(self, keep_root=False):
+        self.is_other = os.geteuid() == 0 and not keep_root
         self.uid, self.gid = os.geteuid(), os.getegid()
         self.name = None
         if self.is_other:

@@ -14,7 +14,7 @@ def run(interpreter, arguments):
     hook = files.pip_hook()
     if hook is None:
         raise CommandError("%s/pip_hook is missing: reinstall the package tls-bootstrap" % files.LIBRARY)
-    with Workshop(Guest()) as workshop:
+    with Workshop(Guest(keep_root=True)) as workshop:
         interpreter.inspect(workshop)
     if interpreter.pip is None:
         raise CommandError("%s has no pip" % interpreter.path)

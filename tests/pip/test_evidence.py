@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What counts as evidence, and what the exit code says: the command's own rules, without any pip."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "command"))
+
+from tls_bootstrap_command import check, evidence, interpreters, record  # noqa: E402
+from tls_bootstrap_command.children import elf  # noqa: E402
+
+NONCE, OTHER_NONCE = "ab" * 32, "cd" * 32
+WHEEL = "/files/wheel.whl"
+
+
+def served(exporter, path=WHEEL, pid=7):
+    return {"requests": [path] if path else [], "error": None, "exporter": exporter, "client_pid": pid}
+
+
+def trace(*exporters, nonce=NONCE, pid=7, side="client"):
+    lines = [json.dumps({"exporter": value, "side": side, "pid": pid}) for value in exporters]
+    return evidence.parse_trace(evidence.header(nonce) + "\n".join(lines).encode() + b"\n", NONCE)
+
+
+def test_equal_exporter_values_of_all_connections_prove_use():
+    assert evidence.Match([served("11", "/simple/"), served("22")], trace("11", "22"), WHEEL).proves_use
+
+
+@pytest.mark.parametrize(
+    "connections, entries",
+    [
+        ([served("22")], trace("33")),  # another connection
+        ([served("22")], trace()),  # no trace
+        ([served("22")], trace("22", nonce=OTHER_NONCE)),  # a stale trace
+        ([served("22")], trace("22", side="server")),
+        ([served("22")], trace("22", pid=8)),  # the trace of another process
+        ([served("22"), served("22")], trace("22")),  # replayed: one entry proves one connection
+        ([served("22"), served("33", "/simple/")], trace("22")),  # something else asked as well
+        ([served("22", "/simple/")], trace("22")),  # the wheel came from elsewhere
+        ([served(None)], trace(None)),  # TLS 1.2 without Extended Master Secret
+        ([], trace("22")),
+    ],
+)
+def test_anything_less_proves_nothing(connections, entries):
+    assert not evidence.Match(connections, entries, WHEEL).proves_use
+
+
+def test_a_damaged_trace_is_no_error():
+    data = evidence.header(NONCE) + b'\xff\n[1]\n{"side": "client"\n"x"\n'
+    assert evidence.parse_trace(data, NONCE) == []
+
+
+@pytest.mark.parametrize(
+    "verdicts, code",
+    [
+        ([(0, True)], 0),
+        ([(0, True), (2, True)], 2),
+        ([(2, True), (1, True), (0, True)], 1),
+        ([(0, True), (1, False), (2, False)], 0),
+        ([(3, False)], 3),
+        ([], 3),
+    ],
+)
+def test_the_exit_code_is_the_worst_of_what_counts(verdicts, code):
+    assert check.exit_code([SimpleNamespace(verdict=verdict, counted=counted) for verdict, counted in verdicts]) == code
+
+
+@pytest.mark.parametrize(
+    "text, interpreter",
+    [
+        ("#!/usr/bin/python3 -Es\n", "/usr/bin/python3"),
+        ("#! /usr/libexec/platform-python\n", "/usr/libexec/platform-python"),
+        ("#!/bin/sh\n'''exec' /a/very/long/path/python3 \"$0\" \"$@\"\n", "/a/very/long/path/python3"),
+        ("\x7fELF", None),
+        ("", None),
+    ],
+)
+def test_the_interpreter_behind_a_script(tmp_path, text, interpreter):
+    (tmp_path / "pip").write_text(text, encoding="ascii")
+    assert interpreters.script_interpreter(str(tmp_path / "pip")) == interpreter
+
+
+def test_exported_symbols_are_those_of_the_dynamic_symbol_table():
+    core = Path(__file__).resolve().parents[2] / "build" / "py3" / "_tls_bootstrap" / "_core.abi3.so"
+    assert elf.exported_symbols(str(core)) == ["PyInit__core"]
+    with pytest.raises(ValueError, match="is no ELF file"):
+        elf.exported_symbols(__file__)
+
+
+def make_report(modified=1000):
+    pip = {"path": "/p/pip/__init__.py", "version": "20.3.4", "modified": modified, "directory": "/p"}
+    interpreter = SimpleNamespace(path="/usr/bin/python3", pip=pip)
+    return SimpleNamespace(interpreter=interpreter, verdict=0, reason=None)
+
+
+def test_the_record_tells_whether_pip_has_changed_since(tmp_path, monkeypatch):
+    monkeypatch.setattr(record.files, "STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(record, "RECORD", str(tmp_path / "state" / "check.json"))
+    monkeypatch.setattr(record, "STALE_MARK", str(tmp_path / "state" / "stale"))
+    assert record.read() is None
+    record.write([make_report()], 0)
+    assert [path.name for path in (tmp_path / "state").iterdir()] == ["check.json"]
+    assert record.change(record.read(), make_report().interpreter) is None
+    assert "has changed" in record.change(record.read(), make_report(modified=1001).interpreter)
+    (tmp_path / "state" / "stale").touch()
+    assert record.is_marked_stale()
+    record.write([make_report(modified=1001)], 0)
+    assert not record.is_marked_stale()
+    assert record.change(record.read(), make_report(modified=1001).interpreter) is None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"other": 1}'])
+def test_a_damaged_record_counts_as_none(tmp_path, monkeypatch, content):
+    monkeypatch.setattr(record, "RECORD", str(tmp_path / "check.json"))
+    (tmp_path / "check.json").write_text(content, encoding="ascii")
+    assert record.read() is None
