@@ -223,7 +223,8 @@ def run_all(pending, jobs):
         elif target:
             remember(target, identity)
         if failed and not running:
-            raise BuildError("the compiler failed: %s" % failed[-1])
+            source = failed[failed.index("-c") + 1] if "-c" in failed else failed[-1]
+            raise BuildError("the compiler failed: %s; its messages stand above" % source)
 
 
 def quoted(word):

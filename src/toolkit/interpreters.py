@@ -18,6 +18,7 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import time
 import xml.etree.ElementTree
 from collections.abc import Iterable, Sequence
@@ -160,9 +161,17 @@ def run_on(interpreter: Interpreter, paths: Sequence[str], flavour: str, argumen
 
 
 def run_pytest(
-    program: Sequence[str], name: str, paths: Sequence[str], variables: dict[str, str], arguments: Sequence[str] = ()
+    program: Sequence[str],
+    name: str,
+    paths: Sequence[str],
+    variables: dict[str, str],
+    arguments: Sequence[str] = (),
+    progress: bool = False,
 ) -> Outcome:
-    """Run one pytest to its end and count what its report says; its output goes to a log under build/log."""
+    """Run one pytest to its end and count what its report says; its output goes to a log under build/log.
+
+    With `progress`, pytest's line of dots for each file is shown as well.
+    """
     LOGS.mkdir(parents=True, exist_ok=True)
     stem = name.replace(" ", "-").replace("/", "-")
     log, report = LOGS / f"{stem}.log", LOGS / f"{stem}.xml"
@@ -172,14 +181,19 @@ def run_pytest(
     started = time.monotonic()
     with log.open("w", encoding="utf-8") as stream:
         command = [*program, "-ra", f"--junitxml={report}", *paths, *arguments]
-        try:
-            status = subprocess.run(
-                command, env=environment, stdout=stream, stderr=subprocess.STDOUT, timeout=TIME_LIMIT, check=False
-            ).returncode
-        except subprocess.TimeoutExpired:
-            status = None
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        overdue = threading.Timer(TIME_LIMIT, process.kill)
+        overdue.start()
+        for line in process.stdout or ():
+            stream.write(line)
+            stream.flush()
+            if progress and line.rstrip().endswith("%]"):
+                print(f"  {line.rstrip()}", flush=True)
+        status = process.wait()
+        ended_by_us = not overdue.is_alive()
+        overdue.cancel()
     outcome.seconds = time.monotonic() - started
-    if status is None:
+    if ended_by_us:
         outcome.complaint = f"did not end within {TIME_LIMIT} s"
     elif status not in (0, 1) or not report.exists():
         outcome.complaint = f"pytest exited with {status}"

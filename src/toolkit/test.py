@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import time
 from pathlib import Path
 
@@ -20,6 +21,20 @@ def present(names: tuple[str, ...]) -> list[str]:
     return [f"tests/{name}" for name in names if any(Path("tests", name).glob("test_*.py"))]
 
 
+def run_once(paths: list[str]) -> list[interpreters.Outcome]:
+    """Run each of these directories by one pytest of the build side; two at a time, since they wait a lot."""
+
+    def run(path: str) -> interpreters.Outcome:
+        print(f"{path} (log: {interpreters.LOGS})", flush=True)
+        variables = {"PYTHONPATH": "src"}
+        outcome = interpreters.run_pytest(tools.command("pytest"), Path(path).name, [path], variables, progress=True)
+        interpreters.tell(outcome)
+        return outcome
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        return list(pool.map(run, paths))
+
+
 def main(arguments: list[str]) -> int:
     if arguments:
         raise BuildError("make test takes no arguments; for a part of it run python -m toolkit.interpreters run PATH")
@@ -35,11 +50,7 @@ def main(arguments: list[str]) -> int:
     for path in present(("unit",)):
         print(f"{path} against the system's OpenSSL", flush=True)
         outcomes += interpreters.run_everywhere([path], "system", sorted({"2.7", newest}))
-    for path in present(ONCE):
-        print(f"{path} once (log: {interpreters.LOGS})", flush=True)
-        outcome = interpreters.run_pytest(tools.command("pytest"), Path(path).name, [path], {"PYTHONPATH": "src"})
-        interpreters.tell(outcome)
-        outcomes.append(outcome)
+    outcomes += run_once(present(ONCE))
     print(f"all tests took {time.monotonic() - started:.0f} s; logs are in {interpreters.LOGS}", flush=True)
     return interpreters.summarise(outcomes)
 

@@ -58,7 +58,7 @@ def test_a_compile_error_leaves_the_last_binary(project):
     (project.core / "other.c").write_text("this is not C\n")
     done = project.make("build", "FLAVOUR=system", "PYTHON2=")
     assert done.returncode != 0
-    assert "error: the compiler failed" in done.stdout
+    assert "error: the compiler failed: src/core/other.c" in done.stdout
     assert "Traceback" not in done.stdout
     assert project.binary.read_bytes() == before
     (project.core / "other.c").write_text("int other(void);\nint other(void) { return 2; }\n")
