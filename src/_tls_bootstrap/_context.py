@@ -220,7 +220,7 @@ class SSLContext(_Base):
     def set_ecdh_curve(self, name):
         """Sets the curve for the ECDH key exchange (str or bytes); ValueError if it is unknown."""
         if isinstance(name, bytes) and not isinstance(name, str):
-            name = name.decode("ascii", "backslashreplace")
+            name = name.decode("latin-1")  # what is not ASCII is no known curve either
         _Base.set_ecdh_curve(self, native_ascii(name, "name"))
 
     def set_alpn_protocols(self, alpn_protocols):
