@@ -7,4 +7,6 @@ from ._enumeration import IntEnum, core_enumeration
 
 __all__ = ["AlertDescription"]
 
-AlertDescription = core_enumeration(globals(), IntEnum, "AlertDescription", "ALERT_DESCRIPTION_")
+AlertDescription = core_enumeration(
+    globals(), IntEnum, "AlertDescription", "ALERT_DESCRIPTION_", "What an alert of the peer means (RFC 8446 section 6)."
+)

@@ -6,7 +6,7 @@ The values are those of the linked OpenSSL, taken from the C half.
 
 from __future__ import absolute_import
 
-from ._enumeration import IntEnum, IntFlag, core_enumeration, core_members
+from ._enumeration import IntEnum, IntFlag, core_enumeration, core_members, enumeration
 
 __all__ = [
     "CHANNEL_BINDING_TYPES",
@@ -21,18 +21,21 @@ __all__ = [
 ]
 
 
-_SSLMethod = core_enumeration(globals(), IntEnum, "_SSLMethod", "PROTOCOL_", skip=("PROTOCOL_SSLv23",))
+_SSLMethod = core_enumeration(
+    globals(), IntEnum, "_SSLMethod", "PROTOCOL_", "Which protocols, and which side, a context is for.", ("PROTOCOL_SSLv23",)
+)
 PROTOCOL_SSLv23 = _SSLMethod.PROTOCOL_SSLv23 = _SSLMethod["PROTOCOL_TLS"]
 __all__.append("PROTOCOL_SSLv23")
-Options = core_enumeration(globals(), IntFlag, "Options", "OP_")
-SSLErrorNumber = core_enumeration(globals(), IntEnum, "SSLErrorNumber", "SSL_ERROR_")
-VerifyFlags = core_enumeration(globals(), IntFlag, "VerifyFlags", "VERIFY_")
-VerifyMode = core_enumeration(globals(), IntEnum, "VerifyMode", "CERT_")
+Options = core_enumeration(globals(), IntFlag, "Options", "OP_", "Flags for SSLContext.options.")
+SSLErrorNumber = core_enumeration(globals(), IntEnum, "SSLErrorNumber", "SSL_ERROR_", "What SSLError.errno can be.")
+VerifyFlags = core_enumeration(globals(), IntFlag, "VerifyFlags", "VERIFY_", "Flags for SSLContext.verify_flags.")
+VerifyMode = core_enumeration(globals(), IntEnum, "VerifyMode", "CERT_", "Whether the peer needs a certificate.")
 # In the order of the versions: the value of MAXIMUM_SUPPORTED is negative.
-TLSVersion = IntEnum(
+TLSVersion = enumeration(
+    IntEnum,
     "TLSVersion",
     sorted(core_members("PROTO_", drop="PROTO_"), key=lambda pair: pair[0] == "MAXIMUM_SUPPORTED"),
-    module="_tls_bootstrap",
+    "What SSLContext.minimum_version and maximum_version can be (added in 3.7).",
 )
 
 _PROTOCOL_NAMES = dict((member, name) for name, member in _SSLMethod.__members__.items())

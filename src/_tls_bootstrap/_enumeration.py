@@ -20,7 +20,7 @@ if sys.version_info >= (3, 6):
 else:
     from ._enum_emulation import IntFlag
 
-__all__ = ["Enum", "IntEnum", "IntFlag", "core_enumeration", "core_members"]
+__all__ = ["Enum", "IntEnum", "IntFlag", "core_enumeration", "core_members", "enumeration"]
 
 
 def core_members(prefix, drop="", skip=()):
@@ -29,14 +29,23 @@ def core_members(prefix, drop="", skip=()):
     return sorted(pairs, key=lambda pair: (pair[1], pair[0]))
 
 
-def core_enumeration(namespace, kind, name, prefix, skip=()):
+def enumeration(kind, name, members, doc):
+    """An enumeration of (name, value) pairs with a docstring."""
+    if sys.version_info[0] == 2:  # a class's docstring cannot be set there
+        return kind(name, members + [("__doc__", doc)], module="_tls_bootstrap")
+    result = kind(name, members, module="_tls_bootstrap")
+    result.__doc__ = doc
+    return result
+
+
+def core_enumeration(namespace, kind, name, prefix, doc, skip=()):
     """An enumeration of the C half's constants with a prefix.
 
     Its members become names of the module whose globals are `namespace`, listed in __all__.
     """
     members = core_members(prefix, skip=skip)
-    enumeration = kind(name, members, module="_tls_bootstrap")
+    result = enumeration(kind, name, members, doc)
     for member_name, _value in members:
-        namespace[member_name] = enumeration[member_name]
+        namespace[member_name] = result[member_name]
         namespace["__all__"].append(member_name)
-    return enumeration
+    return result

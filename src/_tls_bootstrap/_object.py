@@ -124,7 +124,7 @@ class SSLObject(object):
         return self._sslobj.cipher()
 
     def shared_ciphers(self):
-        """The cipher suites both sides offer, as a list like cipher()'s; None for a client."""
+        """The cipher suites the client offers and this side knows, as a list like cipher()'s; None before the handshake."""
         return self._sslobj.shared_ciphers()
 
     def group(self):

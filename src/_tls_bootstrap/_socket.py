@@ -265,7 +265,7 @@ class SSLSocket(_plain_socket.socket):
         return self._ask("cipher")
 
     def shared_ciphers(self):
-        """The cipher suites both sides offer, as a list like cipher()'s; None for a client."""
+        """The cipher suites the client offers and this side knows, as a list like cipher()'s; None before the handshake."""
         return self._ask("shared_ciphers")
 
     def group(self):

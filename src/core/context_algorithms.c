@@ -215,3 +215,28 @@ PyObject *tb_context_get_groups(PyObject *object, PyObject *args, PyObject *kwar
     tb_text_list_free(&groups);
     return list;
 }
+
+PyObject *tb_get_sigalgs(PyObject *module, PyObject *unused)
+{
+    char *names = tb_ssl_builtin_sigalgs();
+    char *name, *end;
+    PyObject *list;
+
+    (void)module;
+    (void)unused;
+    if (names == NULL) {
+        ERR_clear_error();
+        PyErr_SetString(PyExc_NotImplementedError, "get_sigalgs() needs OpenSSL 3.5 or later");
+        return NULL;
+    }
+    list = PyList_New(0);
+    for (name = names; list != NULL && name != NULL; name = end) {
+        end = strchr(name, ':');
+        if (end != NULL)
+            *end++ = '\0';
+        if (append_text(list, name) < 0)
+            Py_CLEAR(list);
+    }
+    OPENSSL_free(names);
+    return list;
+}

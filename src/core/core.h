@@ -181,6 +181,7 @@ int tb_add_constants(PyObject *module);
 /* METH_VARARGS: make_throwaway_chain(names, days). */
 PyObject *tb_make_throwaway_chain(PyObject *module, PyObject *args);
 /* Functions of the module, as its method table in module.c describes them. */
+PyObject *tb_get_sigalgs(PyObject *module, PyObject *unused); /* context_algorithms.c */
 PyObject *tb_rand_bytes(PyObject *module, PyObject *args);
 PyObject *tb_rand_pseudo_bytes(PyObject *module, PyObject *args);
 PyObject *tb_rand_add(PyObject *module, PyObject *args);

@@ -53,6 +53,9 @@ static PyMethodDef methods[] = {
     {"read_configuration", tb_read_configuration, METH_VARARGS,
      "read_configuration(path, section)\n\n(name, value) pairs of a section of an OpenSSL configuration file, None "
      "without that section.  SSLError with file and line if it does not parse."},
+    {"get_sigalgs", tb_get_sigalgs, METH_NOARGS,
+     "get_sigalgs()\n\nThe names of the signature algorithms that TLS can use (added in 3.15).  NotImplementedError "
+     "before OpenSSL 3.5."},
     {"RAND_bytes", tb_rand_bytes, METH_VARARGS, "RAND_bytes(num)\n\nnum cryptographically strong random bytes."},
     {"RAND_pseudo_bytes", tb_rand_pseudo_bytes, METH_VARARGS,
      "RAND_pseudo_bytes(num)\n\n(bytes, True): since OpenSSL 1.1.0 there is one generator."},

@@ -125,6 +125,17 @@ typedef struct {
 int tb_ssl_ctx_list_groups(SSL_CTX *ctx, int include_aliases, tb_text_list *list);
 void tb_text_list_free(tb_text_list *list);
 
+/* The built-in signature algorithms' names, separated by colons, to be freed by OPENSSL_free; NULL
+ * where this OpenSSL cannot tell. */
+static inline char *tb_ssl_builtin_sigalgs(void)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x30500000L
+    return SSL_get1_builtin_sigalgs(NULL);
+#else
+    return NULL;
+#endif
+}
+
 /* Whether this build carries its own OpenSSL. */
 #ifdef TB_BUNDLED_OPENSSL
 #define TB_BUNDLED 1
