@@ -12,7 +12,7 @@ export PYTHON
 run = PYTHONPATH=src PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build portable check install install-module install-hook install-command demo test lint audit clean
+.PHONY: help deps build portable check install install-module install-hook install-command demo test conformance lint audit clean
 
 help: ## list the verbs
 	@echo "usage: make VERB [VARIABLE=value ...]"
@@ -49,6 +49,10 @@ demo: deps ## the main job end to end in throw-away roots: packages, repositorie
 
 test: ## everything CI runs: build, and all tests on every interpreter found
 	@$(run) toolkit.test
+
+conformance: ## the interpreters' own TLS tests with _tls_bootstrap in the place of ssl, every exception named
+	@$(run) toolkit.builds $(if $(filter system,$(FLAVOUR)),system,build)
+	@$(run) toolkit.conformance --flavour $(FLAVOUR)
 
 lint: ## ruff on the Python, compiler warnings as errors on the C
 	@$(run) toolkit.lint
