@@ -41,6 +41,7 @@ class TlsBootstrapPipFinder(object):
 
 
 def start():
+    """Put the finder in place, once. The .pth line gets here by executing this file; PEP 829's .start calls it."""
     for finder in sys.meta_path:
         if type(finder).__name__ == "TlsBootstrapPipFinder":
             return
@@ -48,3 +49,6 @@ def start():
     TlsBootstrapPipFinder.directory = directory  # that of _tls_bootstrap
     TlsBootstrapPipFinder.own = {"_tls_bootstrap_pip": directory}
     sys.meta_path.insert(0, TlsBootstrapPipFinder())
+
+
+start()

@@ -29,7 +29,6 @@ def arm(hook, module_directory):
     try:
         with open(path, "rb") as stream:
             exec(compile(stream.read(), path, "exec"), names)
-        names["start"]()
         finder = sys.meta_path[0]
         if finder.__class__ is names["TlsBootstrapPipFinder"]:
             finder.directory = module_directory
