@@ -36,7 +36,7 @@ class Interpreter(object):
         """Run the examination in a fresh `-E -s` child. Raises CommandError if there is none."""
         try:
             outcome = processes.run(
-                [self.path, "-E", "-s", files.child("inspect_target.py")],
+                [self.path, "-B", "-E", "-s", files.child("inspect_target.py")],
                 environment.for_children(workshop.path),
                 workshop.path,
                 workshop.guest,

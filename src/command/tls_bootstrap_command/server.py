@@ -35,7 +35,7 @@ class IndexServer(object):
         work = self._workshop.directory("server")
         self._log = open(os.devnull, "wb")
         self._process = subprocess.Popen(
-            [self._python, "-E", "-s", files.child("index_server.py")],
+            [self._python, "-B", "-E", "-s", files.child("index_server.py")],
             env=environment.for_children(work),
             cwd=work,
             preexec_fn=self._workshop.guest.become,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The check's package index on loopback; runs as `python -E -s index_server.py`.
+"""The check's package index on loopback; runs as `python -B -E -s index_server.py`.
 
 Reads one command per line from stdin and answers each with one line on stdout, both JSON. It ends
 with stdin. The TLS side is `_tls_bootstrap`, from the directory that the first command names.

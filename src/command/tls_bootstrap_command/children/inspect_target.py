@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs as `python -E -s inspect_target.py` in the interpreter under examination.
+"""Runs as `python -B -E -s inspect_target.py` in the interpreter under examination.
 
 Prints one line of JSON about the interpreter, then one about `_tls_bootstrap`. They are separate
 because importing a damaged module may kill the process.
