@@ -23,6 +23,7 @@ CLEAN_ENVIRONMENT: Mapping[str, str] = {
 }
 
 _TAIL_LINES = 25
+_SHOWN_COMMAND = 400
 
 
 class CommandError(RuntimeError):
@@ -99,6 +100,8 @@ def run(
     if timed_out:
         raise CommandError(f"{argv[0]} did not end within {timeout:.0f} s{where}")
     if check and process.returncode != 0:
+        shown = " ".join(shlex.join(argv).split())
+        shown = shown if len(shown) <= _SHOWN_COMMAND else f"{shown[:_SHOWN_COMMAND]} …"
         tail = "\n".join(everything.splitlines()[-_TAIL_LINES:])
-        raise CommandError(f"{shlex.join(argv)} exited with {process.returncode}{where}\n{tail}")
+        raise CommandError(f"{shown} exited with {process.returncode}{where}\n{tail}")
     return Completed(process.returncode, output)

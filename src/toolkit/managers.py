@@ -36,6 +36,9 @@ class Manager(Protocol):
     def remove(self, packages: Sequence[str]) -> None:
         """Remove by name, and then what was installed for these packages only."""
 
+    def forget(self) -> None:
+        """Drop everything that was downloaded, indexes and packages."""
+
     def installed(self) -> list[str]:
         """The names of all packages of ours that are there, sorted."""
 
@@ -99,6 +102,10 @@ class Apt:
         self._root.run(["apt-get", "remove", "--yes", *packages])
         self._root.run(["apt-get", "autoremove", "--yes"])
 
+    def forget(self) -> None:
+        self._root.run(["apt-get", "clean"])
+        self._root.run(["sh", "-c", "rm -rf /var/lib/apt/lists/*"])
+
     def installed(self) -> list[str]:
         listing = self._root.run(["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\\n"]).output
         rows = (line.split() for line in listing.splitlines())
@@ -134,6 +141,9 @@ class Dnf:
     def remove(self, packages: Sequence[str]) -> None:
         self._dnf("remove", *packages)
         self._dnf("autoremove")
+
+    def forget(self) -> None:
+        self._root.run(["sh", "-c", "rm -rf /var/cache/dnf/*"])
 
     def installed(self) -> list[str]:
         listing = self._root.run(["rpm", "--query", "--all", "--queryformat", "%{NAME}\\n"]).output

@@ -90,3 +90,7 @@ class Key:
             environment=self.environment,
             log=self.log,
         )
+
+    def unsign_rpm(self, package: Path) -> None:
+        """Remove a package's signature in place."""
+        run(["rpmsign", "--delsign", package], environment=self.environment, log=self.log)

@@ -25,12 +25,32 @@ _WORK = "/tmp/demo"
 _OFF = {"TLS_BOOTSTRAP_PIP": "0"}
 
 
+#: Imports our modules and writes their byte code of this kind, but no other module's: the distributions do not
+#: ship their libraries' optimised byte code, and what root's python -O leaves of that is not ours. So all that ours
+#: import is loaded first, in a first process that tells what that is, without writing.
+_COMPILE_OURS = """
+import subprocess, sys
+load = "import _tls_bootstrap, _tls_bootstrap_pip_finder, _tls_bootstrap_pip.interception, _tls_bootstrap_pip.replacement"
+tell = "; import sys; print(' '.join(n for n in sys.modules if sys.modules[n] and not n.startswith('_tls')))"
+for name in subprocess.check_output([sys.executable, "-B", "-c", load + tell]).decode().split():
+    try:
+        __import__(name)
+    except ImportError:
+        pass
+sys.dont_write_bytecode = False
+for name in [name for name in sys.modules if name.startswith("_tls")]:
+    del sys.modules[name]
+exec(load)
+"""
+
+
 @dataclass(frozen=True)
 class Pip:
     """One system pip: what is typed, and where a module for its interpreter is installed."""
 
     label: str
     command: str
+    python: str
     site: str
 
 
@@ -62,23 +82,23 @@ _DEBIAN2 = "/usr/lib/python2.7/dist-packages"
 ROWS = (
     Row(
         "bullseye-3.9", roots.BULLSEYE, "bullseye",
-        (Pip("3.9 pip 20.3.4 debundled", "/usr/bin/pip3", _DEBIAN3),), ("tls-bootstrap-pip",),
+        (Pip("3.9 pip 20.3.4 debundled", "/usr/bin/pip3", "/usr/bin/python3", _DEBIAN3),), ("tls-bootstrap-pip",),
     ),
     Row(
         "bullseye-2.7", roots.BULLSEYE_PYTHON2, "bullseye",
-        (Pip("2.7.18 pip 20.3.4", "/usr/local/bin/pip2", _DEBIAN2),),
+        (Pip("2.7.18 pip 20.3.4", "/usr/local/bin/pip2", "/usr/bin/python2.7", _DEBIAN2),),
         ("tls-bootstrap", "python2-tls-bootstrap-pip"), check=("--pip", "/usr/local/bin/pip2"),
     ),
     Row(
         "trixie-3.13", roots.TRIXIE, "trixie",
-        (Pip("3.13 pip 25.1.1 truststore", "/usr/bin/pip3", _DEBIAN3),), ("tls-bootstrap-pip",),
+        (Pip("3.13 pip 25.1.1 truststore", "/usr/bin/pip3", "/usr/bin/python3", _DEBIAN3),), ("tls-bootstrap-pip",),
         has_hybrid=True, note="its OpenSSL 3.5 has X25519MLKEM768 itself",
     ),
     Row(
         "rpm-root", roots.RPM, "",
         (
-            Pip("3.9 pip 21.2.3", "/usr/bin/pip3", "/usr/lib64/python3.9/site-packages"),
-            Pip("2.7.18 pip 9.0.3", "/usr/bin/pip2", "/usr/lib64/python2.7/site-packages"),
+            Pip("3.9 pip 21.2.3", "/usr/bin/pip3", "/usr/bin/python3.9", "/usr/lib64/python3.9/site-packages"),
+            Pip("2.7.18 pip 9.0.3", "/usr/bin/pip2", "/usr/bin/python2.7", "/usr/lib64/python2.7/site-packages"),
         ),
         ("tls-bootstrap-pip",),
         note="real dnf, rpm and packages; the system's content is Debian's with EL's site-packages paths",
@@ -176,6 +196,15 @@ class _Trial:
             message="" if done.status == 0 else done.last_line(),
         )
 
+    def litter(self) -> None:
+        """As root, run all else that could leave files behind: byte code of every kind, the record."""
+        for pip in self.row.pips:
+            for option in ("-B", "-BO", "-BOO"):
+                self.root.run([pip.python, option, "-c", _COMPILE_OURS])
+            self.root.run([_COMMAND, "pip", "--python", pip.python, "--version"])
+        self.root.run([_COMMAND, "check", "--quiet", "--record", *self.row.check])
+        self.root.run([_COMMAND, "status"])
+
     def check(self, state: str, user: str, off: bool) -> int | None:
         """Exit status of the check as ``user``; None when there is no such command."""
         if not (self.root.path / _COMMAND.lstrip("/")).exists():
@@ -259,6 +288,7 @@ def _run(trial: _Trial, work: Path, tree_under_test: Path, repositories: Path, u
         trial.state("off", indexes)
         # Root writes byte code wherever it may; removal must not leave any of it.
         trial.state("installed", indexes, user="root")
+        trial.litter()
 
         manager.remove(row.packages)
         left = manager.installed()

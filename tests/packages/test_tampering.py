@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""apt and dnf refuse packages and repositories that are not what was signed."""
+
+import gzip
+import re
+import shutil
+
+import pytest
+from conftest import WORK
+from toolkit import published, repository
+from toolkit.signing import Key
+
+APT_RELEASE = "dists/bullseye"
+
+
+def flip_last_bytes(path):
+    """Change a file without changing its size."""
+    content = bytearray(path.read_bytes())
+    content[-64:] = bytes(byte ^ 0xFF for byte in content[-64:])
+    path.write_bytes(content)
+
+
+def packages_of(place):
+    """Every copy of the package that each installation needs first."""
+    return [path for path in place.rglob("*") if re.match(r"python3-tls-bootstrap[-_]0.*\.(deb|rpm)$", path.name)]
+
+
+def tampered_package(place, key):
+    for path in packages_of(place):
+        flip_last_bytes(path)
+
+
+def replaced_package(place, key):
+    """A package of the same name that nobody signed; what the index says of it is right for dnf alone."""
+    for path in packages_of(place):
+        shutil.copy(next(iter(path.parent.glob("tls-bootstrap[-_]0*"))), path)
+
+
+def tampered_index(place, key):
+    """The list of packages says something else than when it was signed."""
+    for path in place.rglob("Packages"):
+        changed = path.read_bytes().replace(b"Priority: optional", b"Priority: required")
+        assert changed != path.read_bytes()
+        path.write_bytes(changed)
+        path.with_name("Packages.gz").write_bytes(gzip.compress(changed))
+        path.with_name("Packages.xz").unlink()
+        shutil.rmtree(path.with_name("by-hash"))
+    for path in place.rglob("*primary.xml.gz"):
+        path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()).replace(b"tls-bootstrap", b"tls-bootstrop")))
+
+
+def tampered_release(place, key):
+    """The signed file itself was changed after signing."""
+    for path in [*place.rglob("InRelease"), *place.rglob("Release")]:
+        path.write_text(path.read_text().replace("Origin: tls-bootstrap", "Origin: someone-else"))
+    for path in place.rglob("repomd.xml"):
+        path.write_text(path.read_text().replace("<revision>", "<revision>9"))
+
+
+def signature_missing(place, key):
+    for pattern in ("InRelease", "Release.gpg", "repomd.xml.asc"):
+        for path in place.rglob(pattern):
+            path.unlink()
+
+
+def signed_by_another(place, key):
+    """A whole, consistent repository of somebody else; the administrator's key stays ours."""
+    for path in place.rglob("Release"):
+        key.sign_clear(path, path.with_name("InRelease"))
+        key.sign_detached(path, path.with_name("Release.gpg"))
+    for path in place.rglob("repomd.xml"):
+        key.sign_detached(path, path.with_name("repomd.xml.asc"))
+
+
+def unsigned_rpm(place, key):
+    """The repository is in order, the packages in it carry no signature."""
+    for path in place.rglob("*.rpm"):
+        key.unsign_rpm(path)
+
+
+def rpm_signed_by_another(place, key):
+    key.sign_rpms(list(place.rglob("*.rpm")))
+
+
+BOTH = [tampered_package, replaced_package, tampered_index, tampered_release, signature_missing, signed_by_another]
+RPM_ONLY = [unsigned_rpm, rpm_signed_by_another]
+
+#: What the managers say of each; a refusal for another reason would prove nothing.
+REASONS = {
+    ("apt", tampered_package): "Hash Sum mismatch",
+    ("apt", replaced_package): "Hash Sum mismatch|unexpected size",
+    ("apt", tampered_index): "Hash Sum mismatch|unexpected size",
+    ("apt", tampered_release): "BADSIG",
+    ("apt", signature_missing): "is not signed|no longer signed|Release' does not have",
+    ("apt", signed_by_another): "NO_PUBKEY",
+    ("dnf", tampered_package): "checksum doesn't match|Package .* is not|did not match",
+    ("dnf", replaced_package): "checksum doesn't match|size doesn't match|Cannot download|did not match",
+    ("dnf", tampered_index): "[Cc]hecksum",
+    ("dnf", tampered_release): "BAD|[Ss]ignature",
+    ("dnf", signature_missing): "repomd.xml.asc|GPG",
+    ("dnf", signed_by_another): "[Ss]ignature|GPG",
+    ("dnf", unsigned_rpm): "is not signed",
+    ("dnf", rpm_signed_by_another): "is not correct|not installed|but the certificate|[Pp]ublic key",
+}
+
+
+@pytest.fixture(scope="module")
+def other_key():
+    with Key.open(WORK / "gnupg-other", "somebody else", WORK / "other-key.log") as key:
+        yield key
+
+
+def attempt(system, place, key_directory):
+    """Add the repository, refresh, install; the output up to where it was refused, and whether it was."""
+    with repository.served(place) as url:
+        system.manager.add_repository(key_directory / system.part, f"{url}/{system.part}")
+        try:
+            done = system.manager.refresh(check=False)
+            output = done.output
+            if done.status == 0:
+                done = system.manager.install(system.names, check=False)
+                output += done.output
+            return done.status, output
+        finally:
+            system.manager.remove_repository()
+            system.manager.forget()
+
+
+def test_the_untouched_repository_is_accepted(system, published_repositories):
+    status, output = attempt(system, published_repositories, published_repositories)
+    assert status == 0, output
+    assert set(system.names) < set(system.manager.installed())
+    system.manager.remove(system.names)
+    assert system.manager.installed() == []
+
+
+@pytest.mark.parametrize("tamper", BOTH + RPM_ONLY, ids=lambda tamper: tamper.__name__)
+def test_what_was_tampered_with_is_refused(system, tamper, published_repositories, other_key, tmp_path):
+    if tamper in RPM_ONLY and system.manager.name != "dnf":
+        pytest.skip("apt verifies packages by the signed index alone")
+    place = tmp_path / "repo"
+    shutil.copytree(published_repositories, place)
+    tamper(place / system.part, other_key)
+    if tamper in RPM_ONLY:
+        with Key.open(WORK / "gnupg", "tls-bootstrap test key", WORK / "repositories.log") as key:
+            repository.sign_yum_metadata(place / published.YUM, key, WORK / "repositories.log")
+    status, output = attempt(system, place, published_repositories)
+    assert status != 0, output
+    assert re.search(REASONS[system.manager.name, tamper], output), output
+    assert system.manager.installed() == []
