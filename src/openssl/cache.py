@@ -10,8 +10,12 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import shutil
+import subprocess
 import sys
+
+from openssl.errors import BuildError
 
 TEMPORARY = ".making-"
 LOCK = ".lock-"
@@ -100,13 +104,17 @@ def entry(kind, key, make):
         if os.path.isdir(final):
             return final
         temporary = os.path.join(shelf, TEMPORARY + key)
-        shutil.rmtree(temporary, ignore_errors=True)
+        if not remove_tree(temporary):
+            raise BuildError(
+                "%s, left by a killed build, cannot be removed: end what runs there, unmount what is mounted there (%s)"
+                % (temporary, " ".join(mounts_below(temporary)) or "nothing")
+            )
         os.mkdir(temporary)
         try:
             make(temporary)
             os.rename(temporary, final)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            remove_tree(temporary)
     return final
 
 
@@ -116,4 +124,31 @@ def _sweep(shelf):
         if name.startswith(TEMPORARY):
             with locked(os.path.join(shelf, LOCK + name[len(TEMPORARY) :]), name, wait=False) as held:
                 if held:
-                    shutil.rmtree(os.path.join(shelf, name), ignore_errors=True)
+                    remove_tree(os.path.join(shelf, name))
+
+
+def remove_tree(path):
+    """Remove a directory and all below it; whether it is gone.
+
+    A killed maker of a root may have left /proc or a part of /dev mounted in it. Such mounts are undone first; if one
+    is in use, everything stays: removal must never reach into another file system.
+    """
+    for mount in reversed(mounts_below(path)):
+        with open(os.devnull, "w") as null:
+            subprocess.call(["umount", mount], stdout=null, stderr=null)
+    if not mounts_below(path):
+        shutil.rmtree(path, ignore_errors=True)
+    return not os.path.lexists(path)
+
+
+def mounts_below(path):
+    """Mount points at or below a directory, in the order in which they were mounted."""
+    place = os.path.realpath(path)
+    found = []
+    with open("/proc/self/mountinfo") as stream:
+        for line in stream:
+            # The kernel writes blanks and backslashes of a path in octal.
+            mount = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal.group(1), 8)), line.split()[4])
+            if mount == place or mount.startswith(place + os.sep):
+                found.append(mount)
+    return found

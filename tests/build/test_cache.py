@@ -111,6 +111,45 @@ def test_a_builder_without_a_home_uses_build(monkeypatch, tmp_path):
     assert cache.root() == str(tmp_path / "build" / "cache")
 
 
+needs_mounts = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+
+
+@pytest.fixture
+def outside(tmp_path):
+    """A directory that a half-made entry of a killed build has mounted inside itself."""
+    place = tmp_path / "outside"
+    place.mkdir()
+    (place / "precious").touch()
+    return place
+
+
+@pytest.fixture
+def half_made(private_cache, outside):
+    inner = private_cache / "thing" / ".making-key" / "a root" / "dev"
+    inner.mkdir(parents=True)
+    subprocess.run(["mount", "--bind", outside, inner], check=True)
+    yield inner
+    subprocess.run(["umount", inner], stderr=subprocess.DEVNULL, check=False)
+
+
+@needs_mounts
+def test_clearing_unmounts_and_never_reaches_what_is_mounted(private_cache, outside, half_made):
+    cache.entry("thing", "other", lambda directory: None)
+    assert visible(private_cache / "thing") == ["other"]
+    assert (outside / "precious").exists()
+
+
+@needs_mounts
+def test_a_mount_in_use_stays_and_is_named(private_cache, outside, half_made):
+    with (half_made / "precious").open():
+        cache.entry("thing", "other", lambda directory: None)
+        assert visible(private_cache / "thing") == [".making-key", "other"]
+        with pytest.raises(cache.BuildError) as caught:
+            cache.entry("thing", "key", lambda directory: None)
+    assert str(half_made) in str(caught.value)
+    assert (outside / "precious").exists()
+
+
 def test_keys_tell_where_one_part_ends():
     assert cache.key_of("ab", "c") != cache.key_of("a", "bc")
     assert cache.key_of("a") == cache.key_of(b"a")
