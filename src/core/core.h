@@ -34,6 +34,7 @@ typedef struct {
     PyObject *want_arguments[2]; /* of SSLWantReadError and SSLWantWriteError, made when first raised */
     PyObject *gettimeout_name;
     PyObject *fileno_name;
+    const void *interpreter; /* whose state it is: the address of its sys.modules, only to compare */
 } core_state;
 
 /* The state behind an instance's type; *module receives a new reference that keeps it alive. */

@@ -52,8 +52,17 @@ static const char *const exception_names[TB_EXCEPTION_COUNT] = {
 PyObject *tb_set_exceptions(PyObject *module, PyObject *mapping)
 {
     core_state *state = tb_module_state(module);
+    PyObject *modules = PySys_GetObject("modules"); /* borrowed; one for each interpreter */
     int i;
 
+    /* Before 3.5 all interpreters of a process share this state: a second one would take the classes
+     * of the first away, and leave it dead ones when it ends. */
+    if (state->exceptions[0] != NULL && state->interpreter != modules) {
+        PyErr_SetString(PyExc_ImportError, "_tls_bootstrap: another interpreter of this process uses it; more than "
+                                           "one can do so with Python 3.5 and later only");
+        return NULL;
+    }
+    state->interpreter = modules;
     for (i = 0; i < TB_EXCEPTION_COUNT; i++) {
         PyObject *class = PyMapping_GetItemString(mapping, (char *)exception_names[i]);
         PyObject *previous = state->exceptions[i];

@@ -13,7 +13,8 @@ from openssl.errors import BuildError
 
 PROBE = (
     "import json, sys, sysconfig; paths = sysconfig.get_paths(); "
-    "print(json.dumps([list(sys.version_info[:3]), paths['include'], paths.get('platinclude')]))"
+    "print(json.dumps([list(sys.version_info[:3]), paths['include'], paths.get('platinclude'), "
+    "sysconfig.get_config_var('INCLUDEPY')]))"
 )
 
 # The last Debian release with 2.7's headers, for machines that have none installed.
@@ -63,11 +64,13 @@ def of_interpreter(command, major):
     try:
         with open(os.devnull, "w") as null:
             text = subprocess.check_output([command, "-c", PROBE], stderr=null, universal_newlines=True)
-        version, include, platinclude = json.loads(text.strip().splitlines()[-1])
+        version, include, platinclude, included = json.loads(text.strip().splitlines()[-1])
     except (OSError, ValueError, IndexError, subprocess.CalledProcessError):
         return None
     if version[0] != major or tuple(version) < ((2, 7) if major == 2 else (3, 4)):
         return None
+    if included and not os.path.exists(os.path.join(include, "Python.h")):
+        include = included  # Debian's 2.7 names a place below /usr/local, where an administrator would put them
     if not os.path.exists(os.path.join(include, "Python.h")):
         return None
     directories = [include]

@@ -30,6 +30,14 @@
 #define SSL_get1_peer_certificate SSL_get_peer_certificate
 #endif
 
+/* Options that came with 3.0; as nothing, they can be set and have no effect. */
+#ifndef SSL_OP_IGNORE_UNEXPECTED_EOF
+#define SSL_OP_IGNORE_UNEXPECTED_EOF 0
+#endif
+#ifndef SSL_OP_ENABLE_KTLS
+#define SSL_OP_ENABLE_KTLS 0
+#endif
+
 /* The reason of an end of file without close_notify: an error of its own from 3.0 on, a syscall
  * error without errno before. */
 #ifdef SSL_R_UNEXPECTED_EOF_WHILE_READING
