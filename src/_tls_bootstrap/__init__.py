@@ -11,9 +11,10 @@ Public names are resolved when they are first touched, so that an import alone s
 
 from __future__ import absolute_import
 
-from . import _loader
+# Not `from . import _loader`: 2.7 cannot do that again after an import that failed, and would hide the reason.
+from ._loader import load_core as _load_core
 
-_core = _loader.load_core(__path__[0])
+_core = _load_core(__path__[0])
 
 from . import _errors, _names  # noqa: E402  (they need the core)
 from ._version import __version__  # noqa: E402,F401

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forks at every stage, threads that live on at exit, and interpreters inside the interpreter: no crash, no hang."""
+
+import sys
+
+import pytest
+
+from processes import check_python, run_python
+
+#: The stages of a connection; the child and its parent both go on from there.
+STAGES = """
+import os, sys
+stage = sys.argv[4]
+def fork_at(name):
+    if name != stage:
+        return
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        global forked
+        forked = True
+    else:
+        children.append(child)
+children, forked = [], False
+fork_at("before the import")
+import _tls_bootstrap as tls, handshakes
+fork_at("after the import")
+tls.RAND_bytes(1)
+fork_at("after the first random number")
+contexts = handshakes.contexts(tls, sys.argv[3])
+fork_at("with contexts")
+ends = handshakes.connection(tls, sys.argv[3])
+fork_at("before the handshake")
+handshakes.step(tls, ends[0])
+fork_at("after the first message")
+handshakes.step(tls, ends[1])
+fork_at("in the midst of the handshake")
+protocol = handshakes.complete(tls, ends)
+fork_at("after the handshake")
+ends[0].write(b"late"); assert ends[1].read(10) == b"late"
+assert handshakes.handshake(tls, sys.argv[3]) == protocol
+del ends, contexts
+fork_at("at the end")
+for child in children:
+    assert os.waitpid(child, 0)[1] == 0, "the child failed"
+assert forked or len(children) == 1, "nothing was forked"
+print(("child " if forked else "parent ") + protocol)
+"""
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "before the import", "after the import", "after the first random number", "with contexts",
+        "before the handshake", "after the first message", "in the midst of the handshake", "after the handshake",
+        "at the end",
+    ],
+)  # fmt: skip
+def test_fork(certificates, stage):
+    output = check_python(STAGES, [certificates, stage])
+    assert sorted(output.splitlines()) == ["child TLSv1.3", "parent TLSv1.3"]
+
+
+@pytest.mark.parametrize("ending", ["pass", "sys.exit(0)", "raise KeyboardInterrupt", "os._exit(0)"])
+def test_threads_that_live_on_at_exit(certificates, ending):
+    code = (
+        "import os, threading\n"
+        "import _tls_bootstrap as tls, handshakes\n"
+        "started = threading.Semaphore(0)\n"
+        "def work():\n"
+        "    while True:\n"
+        "        handshakes.handshake(tls, sys.argv[3])\n"
+        "        started.release()\n"
+        "for _ in range(4):\n"
+        "    thread = threading.Thread(target=work)\n"
+        "    thread.daemon = True\n"
+        "    thread.start()\n"
+        "for _ in range(6):\n"
+        "    started.acquire()\n"
+    )
+    result = run_python(code + ending, [certificates])
+    expected = 0 if "Keyboard" not in ending else (1 if sys.version_info < (3, 8) else -2)
+    assert result.status == expected, "status %d: %s" % (result.status, result.errors[-2000:])
+    assert "Fatal" not in result.errors and "Segmentation" not in result.errors
+
+
+def test_threads_that_end_leave_no_memory(certificates):
+    code = (
+        "import threading\n"
+        "import _tls_bootstrap as tls, handshakes\n"
+        "def resident():\n"
+        "    with open('/proc/self/statm') as stream: return int(stream.read().split()[1]) * 4\n"
+        "def burst(count):\n"
+        "    for _ in range(count):\n"
+        "        thread = threading.Thread(target=handshakes.handshake, args=(tls, sys.argv[3]))\n"
+        "        thread.start(); thread.join()\n"
+        "burst(30); before = resident(); burst(120)\n"
+        "print(resident() - before)\n"
+    )
+    assert int(check_python(code, [certificates])) < 1500  # KiB; each thread has its own state in OpenSSL
+
+
+def subinterpreters():
+    for name in ("_interpreters", "_xxsubinterpreters"):
+        try:
+            return __import__(name)
+        except ImportError:
+            continue
+    return None
+
+
+@pytest.mark.skipif(subinterpreters() is None, reason="Python has a module for interpreters from 3.8 on")
+@pytest.mark.parametrize("arguments", ["()", "('isolated',)" if sys.version_info >= (3, 13) else "()"])
+def test_interpreters_inside_the_interpreter(certificates, arguments):
+    code = (
+        "try: import _interpreters as interpreters\n"
+        "except ImportError: import _xxsubinterpreters as interpreters\n"
+        "import _tls_bootstrap as tls, handshakes\n"
+        "program = '''import sys; sys.path[:0] = %r\\n"
+        "import _tls_bootstrap as tls, handshakes\\n"
+        "assert handshakes.handshake(tls, %r) == 'TLSv1.3'\\n"
+        "''' % (sys.path, sys.argv[3])\n"
+        "for _ in range(5):\n"
+        "    each = interpreters.create(*" + arguments + ")\n"
+        "    failure = interpreters.run_string(each, program)\n"
+        "    assert not failure, failure\n"
+        "    interpreters.destroy(each)\n"
+        "    assert handshakes.handshake(tls, sys.argv[3]) == 'TLSv1.3'\n"
+        "print('done')\n"
+    )
+    assert check_python(code, [certificates]) == "done"
