@@ -260,10 +260,13 @@ def inventory(name):
         return json.load(stream)
 
 
-def allowed():
-    """(name -> reason) of what may differ on this interpreter.  Raises ValueError for a line without a reason."""
+def allowed(module):
+    """(name -> reason) of what may differ on this interpreter, with the module's OpenSSL.
+
+    Raises ValueError for a line without a reason.
+    """
     result = {}
-    version = "%d.%d" % sys.version_info[:2]
+    places = ("*", "%d.%d" % sys.version_info[:2], "openssl-%d.%d" % module.OPENSSL_VERSION_INFO[:2])
     path = os.path.join(INVENTORY, "allowed.txt")
     with open(path) as stream:
         for number, line in enumerate(stream, 1):
@@ -271,7 +274,7 @@ def allowed():
                 words = line.split(None, 2)
                 if len(words) < 3:
                     raise ValueError("%s:%d: expected INTERPRETERS NAME REASON" % (path, number))
-                if words[0] == "*" or version in words[0].split(","):
+                if set(places) & set(words[0].split(",")):
                     result[words[1]] = words[2].strip()
     return result
 
@@ -281,7 +284,7 @@ def findings(module):
     comparison = Comparison(module)
     comparison.against(inventory("api36.json"))
     comparison.later(inventory("api_later.json"))
-    permitted = allowed()
+    permitted = allowed(module)
     wrong = [finding for finding in comparison.findings if finding[0] not in permitted]
     differing = set(name for name, _ in comparison.findings)
     wrong += [(name, "is allowed to differ, and does not") for name in sorted(permitted) if name not in differing]
