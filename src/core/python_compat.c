@@ -350,12 +350,38 @@ static int apply_slot(PyTypeObject *type, const PyType_Slot *slot)
     }
 }
 
+/* The types made so far: like a static type, each serves every interpreter that the process starts. */
+static struct {
+    const PyType_Spec *spec;
+    PyTypeObject *type;
+} known_types[8];
+
+static PyObject *remember_type(const PyType_Spec *spec, PyTypeObject *type)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof known_types / sizeof known_types[0]; i++)
+        if (known_types[i].spec == NULL) {
+            known_types[i].spec = spec;
+            known_types[i].type = type;
+            Py_INCREF(type);
+            break;
+        }
+    return (PyObject *)type;
+}
+
 PyObject *PyType_FromSpec(PyType_Spec *spec)
 {
-    /* The life of a static type: 2.7 never unloads an extension. */
-    PyTypeObject *type = calloc(1, sizeof *type);
+    PyTypeObject *type;
     const PyType_Slot *slot;
+    size_t i;
 
+    for (i = 0; i < sizeof known_types / sizeof known_types[0]; i++)
+        if (known_types[i].spec == spec) {
+            Py_INCREF(known_types[i].type);
+            return (PyObject *)known_types[i].type;
+        }
+    type = calloc(1, sizeof *type);
     if (type == NULL)
         return PyErr_NoMemory();
     Py_REFCNT(type) = 1;
@@ -369,7 +395,7 @@ PyObject *PyType_FromSpec(PyType_Spec *spec)
             goto error;
     if (PyType_Ready(type) < 0)
         goto error;
-    return (PyObject *)type;
+    return remember_type(spec, type);
 error:
     free(type);
     return NULL;
@@ -473,7 +499,11 @@ PyObject *tb_weakref_get(PyObject *reference)
 
     if (reference == NULL)
         return NULL;
+    /* Deprecated in 3.13 for a function that is not in the limited API of 3.4. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
     object = PyWeakref_GetObject(reference);
+#pragma GCC diagnostic pop
     if (object == NULL) {
         PyErr_Clear();
         return NULL;
@@ -527,11 +557,14 @@ void init_core(void)
 {
     PyObject *module;
 
-    the_state = calloc(1, tb_module.state_size);
+    if (the_state == NULL)
+        the_state = calloc(1, tb_module.state_size);
     if (the_state == NULL) {
         PyErr_NoMemory();
         return;
     }
+    tb_module.free(the_state); /* what an interpreter that ended left in it */
+    memset(the_state, 0, tb_module.state_size);
     module = Py_InitModule3(tb_module.name, tb_module.methods, tb_module.doc);
     if (module != NULL)
         execute(module);
@@ -542,6 +575,14 @@ void init_core(void)
 void *tb_module_state(PyObject *module)
 {
     return PyModule_GetState(module);
+}
+
+static void free_module(void *module)
+{
+    void *state = PyModule_GetState((PyObject *)module);
+
+    if (state != NULL)
+        tb_module.free(state);
 }
 
 /* Multi-phase initialisation is 3.5; its names are not in the limited API of 3.4, so they are
@@ -574,6 +615,7 @@ PyObject *PyInit__core(void)
     definition.m_methods = tb_module.methods;
     definition.m_traverse = tb_module.traverse;
     definition.m_clear = tb_module.clear;
+    definition.m_free = free_module;
     if (!single_phase) {
         slots[0].slot = SLOT_EXEC;
         slots[0].value = (void *)execute;
