@@ -88,8 +88,9 @@ def test_no_handshake_is_wrong() -> None:
     assert "no handshake" in judge(PASSED, [ours]).complaints[0]
 
 
-@pytest.mark.parametrize("end", [{"standard_mapped": ["/lib/_ssl.so"], "replaced": []}, {"standard_mapped": [], "replaced": ["ssl"]}])
-def test_the_standard_librarys_tls_in_the_process_is_wrong(end: dict) -> None:
+@pytest.mark.parametrize(("mapped", "replaced"), [(["/lib/_ssl.so"], []), ([], ["ssl"])])
+def test_the_standard_librarys_tls_in_the_process_is_wrong(mapped: list[str], replaced: list[str]) -> None:
+    end = {"standard_mapped": mapped, "replaced": replaced}
     verdict = judge(PASSED, [{**a_run(something="passed", other="passed"), "end": end}])
     assert "was in use" in verdict.complaints[0] and verdict.handshakes_of_ssl is None
 

@@ -112,7 +112,6 @@ def put_in_place(tree, plant=None, handshakes=None):
     refuse_standard("before _tls_bootstrap could take its place")
     sys.path.insert(0, tree)
     try:
-        import _tls_bootstrap
         import _tls_bootstrap._trace as trace
     finally:
         sys.path.remove(tree)
