@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from toolkit.roots import Root
 
 TOP = Path(__file__).resolve().parents[2]
 _MAINTAINER = "tls-bootstrap maintainers <tls-bootstrap@lists.example.org>"
+_CHANGELOG_COLUMNS = 76
 _HEADING = re.compile(r"^## (\d+(?:\.\d+)+) \((\d{4}-\d\d-\d\d)\)$")
 
 
@@ -88,7 +90,10 @@ def debian_changelog(history: Sequence[Change], suffix: str, codename: str) -> s
     sections = []
     for change in history:
         moment = datetime.datetime.combine(change.date, datetime.time(12), datetime.timezone.utc)
-        items = "".join(f"  * {item}\n" for item in change.items)
+        items = "".join(
+            textwrap.fill(item, _CHANGELOG_COLUMNS, initial_indent="  * ", subsequent_indent="    ") + "\n"
+            for item in change.items
+        )
         sections.append(
             f"tls-bootstrap ({change.version}-1{suffix}) {codename}; urgency=medium\n\n{items}\n"
             f" -- {_MAINTAINER}  {email.utils.format_datetime(moment)}\n"
@@ -100,7 +105,10 @@ def rpm_changelog(history: Sequence[Change]) -> str:
     """The entries below %changelog."""
     sections = []
     for change in history:
-        items = "".join(f"- {item}\n" for item in change.items).replace("%", "%%")
+        items = "".join(
+            textwrap.fill(item, _CHANGELOG_COLUMNS, initial_indent="- ", subsequent_indent="  ") + "\n"
+            for item in change.items
+        ).replace("%", "%%")
         sections.append(f"* {change.date:%a %b %d %Y} {_MAINTAINER} - {change.version}-1\n{items}")
     return "\n".join(sections)
 

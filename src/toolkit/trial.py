@@ -28,7 +28,7 @@ _OFF = {"TLS_BOOTSTRAP_PIP": "0"}
 #: Imports our modules and writes their byte code of this kind, but no other module's: the distributions do not
 #: ship their libraries' optimised byte code, and what root's python -O leaves of that is not ours. So all that ours
 #: import is loaded first, in a first process that tells what that is, without writing.
-_COMPILE_OURS = """
+COMPILE_OURS = """
 import subprocess, sys
 load = "import _tls_bootstrap, _tls_bootstrap_pip_finder, _tls_bootstrap_pip.interception, _tls_bootstrap_pip.replacement"
 tell = "; import sys; print(' '.join(n for n in sys.modules if sys.modules[n] and not n.startswith('_tls')))"
@@ -200,7 +200,7 @@ class _Trial:
         """As root, run all else that could leave files behind: byte code of every kind, the record."""
         for pip in self.row.pips:
             for option in ("-B", "-BO", "-BOO"):
-                self.root.run([pip.python, option, "-c", _COMPILE_OURS])
+                self.root.run([pip.python, option, "-c", COMPILE_OURS])
             self.root.run([_COMMAND, "pip", "--python", pip.python, "--version"])
         self.root.run([_COMMAND, "check", "--quiet", "--record", *self.row.check])
         self.root.run([_COMMAND, "status"])

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is in the packages, and that distributions' own checkers accept them."""
+
+import hashlib
+import re
+import subprocess
+
+import pytest
+from toolkit import packages as building
+from toolkit import published
+from toolkit.commands import run
+
+TOP = published.TOP
+CORES = {"python3": "py3/_tls_bootstrap/_core.abi3.so", "python2": "py2/_tls_bootstrap/_core.so"}
+
+
+def output_of(*arguments):
+    return run(arguments, errors_apart=True).output
+
+
+def named(packages, name, suffix):
+    """The package of this name; the version starts behind it with a digit."""
+    found = [path for path in packages if re.match(re.escape(name) + r"[-_]\d", path.name) and path.suffix == suffix]
+    assert len(found) == 1, f"{name}: {found}"
+    return found[0]
+
+
+def unpacked(package, directory):
+    directory.mkdir()
+    if package.suffix == ".deb":
+        run(["dpkg-deb", "--extract", package, directory])
+    else:
+        with subprocess.Popen(["rpm2cpio", package], stdout=subprocess.PIPE) as archive:
+            subprocess.run(
+                ["cpio", "--quiet", "-idm"], stdin=archive.stdout, cwd=directory, check=True, stderr=subprocess.PIPE
+            )
+    return directory
+
+
+def files_below(directory):
+    return {str(path.relative_to(directory)) for path in directory.rglob("*") if not path.is_dir()}
+
+
+def test_the_names_are_those_of_the_architecture(packages):
+    wanted = {
+        "tls-bootstrap", "tls-bootstrap-pip", "python2-tls-bootstrap", "python2-tls-bootstrap-pip", "python3-tls-bootstrap",
+        "python3-tls-bootstrap-pip",
+    }
+    for suffix in (".deb", ".rpm"):
+        assert {re.match(r"[a-z0-9-]+?(?=[-_]\d)", path.name)[0] for path in packages if path.suffix == suffix} == wanted
+
+
+@pytest.mark.parametrize("suffix", [".deb", ".rpm"])
+@pytest.mark.parametrize("stack", sorted(CORES))
+def test_the_packaged_core_is_the_portable_one_to_the_byte(packages, stack, suffix, tmp_path):
+    place = unpacked(named(packages, f"{stack}-tls-bootstrap", suffix), tmp_path / "files")
+    (core,) = place.rglob("_core*.so")
+    built = published.portable_tree() / CORES[stack]
+    assert hashlib.sha256(core.read_bytes()).digest() == hashlib.sha256(built.read_bytes()).digest()
+
+
+def test_no_package_shows_itself_to_pip_list(packages, tmp_path):
+    for number, package in enumerate(packages):
+        names = files_below(unpacked(package, tmp_path / str(number)))
+        assert not [name for name in names if ".dist-info" in name or ".egg-info" in name]
+
+
+def test_rpms_carry_the_byte_code_of_every_level(packages, tmp_path):
+    for number, name in enumerate(["python3-tls-bootstrap", "python3-tls-bootstrap-pip"]):
+        names = files_below(unpacked(named(packages, name, ".rpm"), tmp_path / str(number)))
+        sources = [path for path in names if path.endswith(".py")]
+        assert sources
+        for path in sources:
+            directory, _, module = path[: -len(".py")].rpartition("/")
+            for kind in ("", ".opt-1", ".opt-2"):
+                assert f"{directory}/__pycache__/{module}.cpython-39{kind}.pyc" in names
+    for number, name in enumerate(["python2-tls-bootstrap", "python2-tls-bootstrap-pip"], 2):
+        names = files_below(unpacked(named(packages, name, ".rpm"), tmp_path / str(number)))
+        sources = [path for path in names if path.endswith(".py")]
+        assert sources and {path + kind for path in sources for kind in "co"} < names
+
+
+def test_the_module_packages_of_rpm_have_no_scriptlet(packages):
+    for stack in CORES:
+        package = named(packages, f"{stack}-tls-bootstrap", ".rpm")
+        assert output_of("rpm", "-qp", "--scripts", "--triggers", "--filetriggers", package) == ""
+
+
+@pytest.mark.parametrize("stack", sorted(CORES))
+def test_rpms_provide_the_interface_and_the_bundled_openssl_but_no_library(packages, stack):
+    provided = output_of("rpm", "-qp", "--provides", named(packages, f"{stack}-tls-bootstrap", ".rpm")).splitlines()
+    assert f"{stack}-tls-bootstrap-api-1" in provided
+    assert f"bundled(openssl) = {building.openssl_version()}" in provided
+    assert not [line for line in provided if ".so" in line]
+
+
+def test_old_tools_can_read_what_is_published(packages):
+    for package in packages:
+        if package.suffix == ".deb":
+            members = output_of("ar", "t", package).split()
+            assert members == ["debian-binary", "control.tar.gz", "data.tar.xz"], package
+        else:
+            assert output_of("rpm", "-qp", "--queryformat", "%{PAYLOADCOMPRESSOR}", package) == "gzip", package
+
+
+def test_nothing_needs_a_newer_glibc_than_the_oldest_release_has(packages):
+    for stack in CORES:
+        fields = output_of("dpkg-deb", "--field", named(packages, f"{stack}-tls-bootstrap", ".deb"), "Depends")
+        (floor,) = re.findall(r"libc6 \(>= ([0-9.]+)\)", fields)
+        assert tuple(map(int, floor.split("."))) <= (2, 17)
+        needed = output_of("rpm", "-qp", "--requires", named(packages, f"{stack}-tls-bootstrap", ".rpm"))
+        floors = [tuple(map(int, text.split("."))) for text in re.findall(r"\(GLIBC_([0-9.]+)\)", needed)]
+        assert floors and max(floors) <= (2, 17)
+
+
+def test_lintian_has_nothing_to_say_that_is_not_explained(packages):
+    debs = [path for path in packages if path.suffix == ".deb"]
+    done = run(
+        ["lintian", "--allow-root", "--pedantic", "--fail-on", "warning", "--tag-display-limit", "0", *debs], check=False
+    )
+    assert (done.status, re.findall(r"^[EWP]: .*", done.output, re.MULTILINE)) == (0, [])
+
+
+def test_rpmlint_has_nothing_to_say_that_is_not_explained(published_repositories):
+    signed = sorted((published_repositories / published.YUM).glob("*.rpm"))
+    configuration = TOP / "rpm" / "tls-bootstrap.rpmlintrc.toml"
+    done = run(["rpmlint", "--config", configuration, *signed, TOP / "rpm" / "tls-bootstrap.spec"], check=False)
+    assert re.findall(r"^\S+: [EW]: .*", done.output, re.MULTILINE) == [], done.output
+    assert done.status == 0, done.output
+
+
+def test_the_changelogs_are_made_of_the_one_changelog(packages):
+    newest = building.changes((TOP / "CHANGES.md").read_text(encoding="utf-8"))[0]
+    assert newest.version == building.version()
+    words = newest.items[0].split()[:3]
+    text = output_of("rpm", "-qp", "--changelog", named(packages, "tls-bootstrap", ".rpm"))
+    assert f"- {newest.version}-1" in text and " ".join(words) in text
+
+
+def test_a_heading_that_cannot_be_read_is_named():
+    with pytest.raises(ValueError, match=r"CHANGES.md:3: expected '## VERSION \(YYYY-MM-DD\)', found '## next'"):
+        building.changes("# Changes\n\n## next\n* a change\n")
+
+
+def test_the_committed_control_is_the_newest_releases():
+    debian = TOP / "debian"
+    made = building.control((debian / "control.in").read_text(encoding="utf-8"), building.NEWEST)
+    assert (debian / "control").read_text(encoding="utf-8") == made, "run python -m toolkit.packages"
+
+
+def test_control_has_no_python_2_where_the_release_has_none():
+    template = (TOP / "debian" / "control.in").read_text(encoding="utf-8")
+    assert "python2" not in building.control(template, building.NEWEST)
+    assert "Package: python2-tls-bootstrap-pip" in building.control(template, building.PORTABLE)
+    assert "@" not in re.sub(r"<.*>", "", building.control(template, building.PORTABLE))
+
+
+def test_the_spec_names_the_versions_of_the_tree():
+    text = (TOP / "rpm" / "tls-bootstrap.spec").read_text(encoding="utf-8")
+    assert f"%global upstream_version {building.version()}\n" in text
+    assert f"%global openssl_version {building.openssl_version()}\n" in text
