@@ -432,7 +432,7 @@ def create_default_context(purpose=Purpose.SERVER_AUTH, cafile=None, capath=None
 
 def _create_unverified_context(
     protocol=PROTOCOL_TLS,
-    cert_reqs=None,
+    cert_reqs=CERT_NONE,
     check_hostname=False,
     purpose=Purpose.SERVER_AUTH,
     certfile=None,
@@ -441,7 +441,11 @@ def _create_unverified_context(
     capath=None,
     cadata=None,
 ):
-    """A context for a purpose that verifies nothing unless told to; the standard library's own use."""
+    """A context for a purpose that verifies nothing unless told to; the standard library's own use.
+
+    cert_reqs: a CERT_* constant, or None for what the protocol's contexts start with.  The default is that of 3.7, whose
+    ftplib counts on it: with 3.6's None a PROTOCOL_TLS_CLIENT context would verify.
+    """
     if not isinstance(purpose, _ASN1Object):
         raise TypeError(purpose)
     context = SSLContext(protocol)
