@@ -243,7 +243,8 @@ def recorder(events, handshakes):
             except Exception:  # an exception whose text cannot be made
                 text = repr(failure[0])
             if isinstance(test, unittest.TestCase) or hasattr(test, "test_case"):
-                self._failure = text
+                # The first one tells the cause: those of tearDown and of further subtests come behind it.
+                self._failure = self._failure or text
             else:  # setUpClass or setUpModule: no test of theirs will run
                 events.tell("result", id=test.id(), outcome="failed", text=text[-2000:], seconds=0, handshakes=0)
 
