@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from openssl import cache
 from toolkit import published, repository, roots, trial, wheels
 from toolkit.commands import CommandError
 from toolkit.packages import TOP
@@ -113,6 +114,12 @@ def main(arguments: Sequence[str]) -> int:
         print(f"demo: {portable.relative_to(TOP)} is not there: run make portable first", file=sys.stderr)
         return 2
     _WORK.mkdir(parents=True, exist_ok=True)
+    # Two demos of one checkout would build in each other's directories.
+    with cache.locked(str(_WORK / ".lock"), f"{_WORK.relative_to(TOP)}"):
+        return _demonstrate(rows)
+
+
+def _demonstrate(rows: Sequence[trial.Row]) -> int:
     print(f"logs: {_WORK.relative_to(TOP)}/*.log")
     progress = _Progress()
     try:

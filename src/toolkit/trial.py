@@ -117,6 +117,8 @@ class Download:
     succeeded: bool
     #: The connection that carried the wheel was made by _tls_bootstrap: equal exporter values.
     matched: bool
+    #: How many the index completed and refused.
+    handshakes: int
     refused_handshakes: int
     protocol: str = ""
     cipher: str = ""
@@ -191,6 +193,7 @@ class _Trial:
             pip=pip.label, index=name, state=state, user=user,
             succeeded=done.status == 0 and got.exists(),
             matched=bool(carriers) and len(pairs) == len(carriers) and agreed,
+            handshakes=sum(connection["handshake"] for connection in served),
             refused_handshakes=sum(not connection["handshake"] for connection in served),
             protocol=last.get("protocol", ""), cipher=last.get("cipher", ""), group=last.get("group", ""),
             message="" if done.status == 0 else done.last_line(),

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from openssl import cache
 from toolkit import published, roots
 from toolkit.managers import Apt, Dnf
 
@@ -31,8 +32,10 @@ def packages():
     portable = published.portable_tree()
     assert (portable / "py3").is_dir(), f"{portable} is not there: run make portable first"
     WORK.mkdir(parents=True, exist_ok=True)
-    published.prepare_roots([roots.RPM], WORK, print)
-    return published.build_packages(WORK, print)
+    # Two runs of one checkout would build in each other's directories.
+    with cache.locked(str(WORK / ".lock"), str(WORK)):
+        published.prepare_roots([roots.RPM, roots.BULLSEYE_PYTHON2], WORK, print)
+        yield published.build_packages(WORK, print)
 
 
 @pytest.fixture(scope="session")
