@@ -103,6 +103,25 @@ static int module_clear(PyObject *module)
     return 0;
 }
 
+/* The end of the module itself: no instance is left, since each of them keeps it. */
+static void module_free(void *memory)
+{
+    core_state *state = memory;
+    int i;
+
+    for (i = 0; i < TB_EXCEPTION_COUNT; i++)
+        Py_CLEAR(state->exceptions[i]);
+    Py_CLEAR(state->want_arguments[0]);
+    Py_CLEAR(state->want_arguments[1]);
+    Py_CLEAR(state->gettimeout_name);
+    Py_CLEAR(state->fileno_name);
+    Py_CLEAR(state->memory_bio_type);
+    Py_CLEAR(state->context_type);
+    Py_CLEAR(state->connection_type);
+    Py_CLEAR(state->session_type);
+    Py_CLEAR(state->certificate_type);
+}
+
 /* ---- start ------------------------------------------------------------------------------------------------------ */
 
 /* Publishes a type; its reference stays with the state. */
@@ -167,4 +186,5 @@ const tb_module_description tb_module = {
     module_exec,
     module_traverse,
     module_clear,
+    module_free,
 };

@@ -147,6 +147,7 @@ typedef struct {
     int (*exec)(PyObject *module);
     traverseproc traverse;
     inquiry clear;
+    void (*free)(void *state); /* gives up what the state owns; called once, with the state alone */
 } tb_module_description;
 
 extern const tb_module_description tb_module;
