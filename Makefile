@@ -57,8 +57,8 @@ conformance: ## the interpreters' own TLS tests with _tls_bootstrap in the place
 lint: ## ruff on the Python, compiler warnings as errors on the C
 	@$(run) toolkit.lint
 
-audit: portable ## examine the portable binaries: exports, undefined symbols, glibc floor, hardening
-	@$(run) toolkit.audit build/portable/$(ARCH)
+audit: ## measure what the builds promise (build/audit/*.json); AUDIT="--only GATE,... --builds BUILD,..." for a part
+	@$(run) toolkit.audit $(AUDIT)
 
 clean: ## remove build/ and dist/ (the cache stays)
 	rm -rf build dist

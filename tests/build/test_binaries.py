@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.build import BINARY, PACKAGE
-from toolkit import audit
+from toolkit import audit_binary as audit
 
 TREE = Path("build", "portable", os.uname().machine)
 
