@@ -58,7 +58,7 @@ def _run_rows(rows: Sequence[trial.Row], progress: _Progress) -> list[trial.Resu
             return trial.run(row, _WORK, published.portable_tree() / "py3", _WORK / "repo", url, progress.tell(row.name))
         except (CommandError, OSError, RuntimeError) as error:
             progress.tell(row.name)(f"stopped: {error}")
-            return trial.Result(row.name, row.codename or "dnf", row.note, problems=[f"{row.name}: {error}"])
+            return trial.Result(row.name, "apt" if row.codename else "dnf", row.note, problems=[f"{row.name}: {error}"])
 
     with repository.served(_WORK / "repo") as url:
         with concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
@@ -68,7 +68,8 @@ def _run_rows(rows: Sequence[trial.Row], progress: _Progress) -> list[trial.Resu
 def _table(results: Sequence[trial.Result]) -> str:
     """One line per pip and index, one per row for check and tree, then the notes."""
     header = ("root", "manager", "pip", "index", *trial.STATES, "protocol", "cipher", "group", "evidence")
-    lines = [header]
+    lines: list[tuple[str, ...]] = [header]
+    verdicts = {}
     for result in results:
         seen = [download for download in result.downloads if download.user == roots.USER]
         for pip, index in dict.fromkeys((download.pip, download.index) for download in seen):
@@ -82,13 +83,15 @@ def _table(results: Sequence[trial.Result]) -> str:
             ))
         checks = [_status(result.checks, state) for state in trial.STATES]
         same = "equal" if result.compared_paths and not result.differences else "DIFFERS"
-        lines.append((
-            result.row, result.manager, "tls-bootstrap check", "(exit status)", *checks,
-            f"root after removal: {same}, {result.compared_paths} paths", "", "", "",
-        ))
-    widths = [max(len(line[column]) for line in lines if not line[8].startswith("root after")) for column in range(len(header))]
-    text = "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
-    return text + "".join(f"\n* {result.row}: {result.note}" for result in results if result.note)
+        lines.append((result.row, result.manager, "tls-bootstrap check", "(exit status)", *checks))
+        verdicts[len(lines) - 1] = f"root after removal: {same}, {result.compared_paths} paths"
+    widths = [max(len(line[column]) for line in lines if len(line) > column) for column in range(len(header))]
+    rows = []
+    for number, line in enumerate(lines):
+        cells = [cell.ljust(width) for cell, width in zip(line, widths)]
+        rows.append("  ".join([*cells, verdicts.get(number, "")]).rstrip())
+    notes = [f"* {result.row}: {result.note}" for result in results if result.note]
+    return "\n".join(rows + notes)
 
 
 def _status(checks: dict[str, int | None], state: str) -> str:

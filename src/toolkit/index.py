@@ -21,7 +21,7 @@ import tempfile
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any, cast
 
 _NAMES = ("localhost", "127.0.0.1")
 _CERTIFICATE_DAYS = 7
@@ -48,27 +48,29 @@ class Index:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
                 env={"PATH": os.defpath, "PYTHONPATH": str(source), "LANG": "C.UTF-8"},
             )
+        self._requests, self._answers = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
         self.url = self._read()["url"]
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.stdin.close()
+        self._requests.close()
         self._process.wait(timeout=2 * _IDLE_SECONDS)
-        self._process.stdout.close()
+        self._answers.close()
 
     def _read(self) -> Any:
-        line = self._process.stdout.readline()
+        line = self._answers.readline()
         if not line:
             raise RuntimeError(f"the loopback index ended with status {self._process.wait()}; see {self._log}")
         return json.loads(line)
 
     def connections(self) -> list[dict[str, Any]]:
         """What was recorded of each connection that ended since the last call, in order."""
-        self._process.stdin.write("connections\n")
-        self._process.stdin.flush()
-        return self._read()
+        self._requests.write("connections\n")
+        self._requests.flush()
+        answer: list[dict[str, Any]] = self._read()
+        return answer
 
 
 class _Recorder:
@@ -98,7 +100,7 @@ class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, tls: Any, context: Any, nonce: bytes, wheel: Path) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
         self.tls = tls
         self.context = context
         self.nonce = nonce

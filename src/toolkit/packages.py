@@ -149,12 +149,21 @@ _PARTS = ("debian", "rpm", "src")
 
 
 def sources() -> list[str]:
-    """Relative paths of every file that git knows, or would add, and that belongs into a source package."""
-    listing = run(
-        ["git", "-C", TOP, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], errors_apart=True
-    ).output
-    names = sorted(name for name in listing.split("\0") if name and ("/" not in name or name.split("/")[0] in _PARTS))
-    return [name for name in names if os.path.lexists(TOP / name)]
+    """Relative paths of every file that belongs into a source package.
+
+    In a checkout these are the files that git knows or would add; a tree without git,
+    unpacked from a source archive, holds nothing else but byte code.
+    """
+    if (TOP / ".git").exists():
+        listing = run(
+            ["git", "-C", TOP, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], errors_apart=True
+        ).output
+        names = listing.split("\0")
+    else:
+        found = [path for part in _PARTS for path in (TOP / part).rglob("*") if "__pycache__" not in path.parts]
+        names = [str(path.relative_to(TOP)) for path in [*TOP.glob("*"), *found] if path.is_symlink() or path.is_file()]
+    wanted = (name for name in names if name and ("/" not in name or name.split("/")[0] in _PARTS))
+    return sorted(name for name in wanted if os.path.lexists(TOP / name))
 
 
 def _source_tree(parent: Path) -> Path:
