@@ -17,7 +17,7 @@ from ._constants import (
     SSL_ERROR_SSL,
 )
 from ._context import SSLContext, _create_stdlib_context
-from ._errors import SSLCertVerificationError, SSLError, socket_error
+from ._errors import SSLCertVerificationError, SSLError, SSLWantReadError, SSLWantWriteError, socket_error
 from ._object import channel_binding, der_chain, exported_keying_material
 
 __all__ = ["SSLSocket", "get_server_certificate", "sslwrap_simple", "wrap_socket"]
@@ -341,12 +341,20 @@ class SSLSocket(_plain_socket.socket):
         return self._sslobj.write(data)
 
     def send(self, data, flags=0):
-        """Like socket.send(), through TLS; flags must be 0."""
+        """Like socket.send(), through TLS; flags must be 0.
+
+        On a non-blocking socket that is not ready: SSLWantReadError or SSLWantWriteError; on 2.7 it returns 0.
+        """
         self._checkClosed()
         if self._sslobj is None:
             return self._plain.send(data, flags)
         self._refuse_flags(flags, "send")
-        return self._sslobj.write(data)
+        if not PY2:
+            return self._sslobj.write(data)
+        try:
+            return self._sslobj.write(data)
+        except (SSLWantReadError, SSLWantWriteError):
+            return 0  # until Python 3.5, and 2.7's asyncore counts on it; write() raises
 
     def sendto(self, data, flags_or_addr, addr=None):
         """Like socket.sendto(); ValueError while TLS is in use."""
@@ -368,11 +376,12 @@ class SSLSocket(_plain_socket.socket):
             return self._plain.sendall(data, flags)
         self._refuse_flags(flags, "sendall")
         amount = buffer_size(data)
-        sent = self.send(data) if amount else 0
+        send = self.write if PY2 else self.send  # 2.7's send() may return 0 for ever
+        sent = send(data) if amount else 0
         if sent < amount:
             view = _byte_view(data)
             while sent < amount:
-                sent += self.send(view[sent:])
+                sent += send(view[sent:])
         return None
 
     def sendfile(self, file, offset=0, count=None):
