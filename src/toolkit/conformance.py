@@ -51,11 +51,15 @@ def examine(
     if suite.name not in identity.modules:
         return Verdict(place.name, suite.name, absent="this interpreter has no such suite"), {}
     baseline = runs.baseline(place, identity, suite)
-    ours = [runs.run_suite(place, suite, ours=True)]
-    while len(ours) < runs.TRIES and (again := verdicts.wanted_again(baseline, ours)):
-        ours.append(runs.run_suite(place, suite, ours=True, only=sorted(again)))
     # A suite's own exceptions only: ids start with the module's name.
     own = {name: why for name, why in exceptions.of(place.name).items() if name.startswith(suite.module + ".")}
+    ours = [runs.run_suite(place, suite, ours=True, without=sorted(own))]
+    if own:
+        # In a process of their own, so that what a failing test leaves behind (2.7's asyncore has a map of all sockets)
+        # disturbs no other.
+        ours[0]["results"].update(runs.run_suite(place, suite, ours=True, only=sorted(own))["results"])
+    while len(ours) < runs.TRIES and (again := verdicts.wanted_again(baseline, ours)):
+        ours.append(runs.run_suite(place, suite, ours=True, only=sorted(again)))
     verdict = verdicts.judge(place.name, suite.name, baseline, ours, own)
     seen = set(ours[0]["results"]).union(*(run["results"] for run in baseline))
     for name in verdicts.unknown_exceptions(own, seen, [suite.module]):

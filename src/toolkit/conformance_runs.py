@@ -126,9 +126,18 @@ def identify(place: Place) -> Identity:
 
 
 def run_suite(
-    place: Place, suite: Suite, *, ours: bool, only: Sequence[str] = (), plant: str | None = None
+    place: Place,
+    suite: Suite,
+    *,
+    ours: bool,
+    only: Sequence[str] = (),
+    without: Sequence[str] = (),
+    plant: str | None = None,
 ) -> dict[str, Any]:
-    """Run one suite once; returns what supervisor.py reports. Raises BuildError when it reports nothing."""
+    """Run one suite once; returns what supervisor.py reports. Raises BuildError when it reports nothing.
+
+    only, without: ids of tests to run, or to leave out.
+    """
     outside, inside = place.exchange()
     arguments = [place.script("supervisor.py"), "--module", suite.module, "--output", f"{inside}/report.json"]
     arguments += ["--stall", str(STALL), "--whole", str(WHOLE)]
@@ -136,9 +145,10 @@ def run_suite(
     arguments += ["--also", place.script(suite.also)] if suite.also else []
     arguments += ["--tree", place.tree()] if ours else []
     arguments += ["--plant", place.script(f"plants/{plant}.py")] if plant else []
-    if only:
-        (outside / "only").write_text("".join(f"{name}\n" for name in only), encoding="ascii")
-        arguments += ["--only", f"{inside}/only"]
+    for option, names in (("only", only), ("without", without)):
+        if names:
+            (outside / option).write_text("".join(f"{name}\n" for name in names), encoding="ascii")
+            arguments += [f"--{option}", f"{inside}/{option}"]
     _, output = place.execute(arguments, WHOLE + 60)
     report = outside / "report.json"
     if not report.exists():
