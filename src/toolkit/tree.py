@@ -14,6 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+#: The superuser's home inside a root.
+_HOME = "/root"
+
 #: The one list of places where a difference is not ours: the state, logs and caches
 #: that package managers keep. Everything else must be equal to the byte.
 EXCEPTIONS: Mapping[str, str] = {
@@ -23,7 +26,7 @@ EXCEPTIONS: Mapping[str, str] = {
     "/var/lib/dnf": "dnf's history",
     "/var/cache": "caches of apt, dnf, debconf and ldconfig",
     "/var/log": "logs",
-    "/root/.cache": "root's own caches (pip)",
+    f"{_HOME}/.cache": "root's own caches (pip)",
     "/home/user/.cache": "the ordinary user's own caches (pip)",
     "/proc": "the kernel's",
     "/dev": "the kernel's",
