@@ -16,9 +16,16 @@ def demonstration(as_root):
     """What build/demo/demo.json says after `make demo`."""
     report = published.TOP / "build" / "demo" / "demo.json"
     report.unlink(missing_ok=True)
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MAKEFLAGS", "MAKELEVEL")}
+    hidden = ("PYTHONPATH", "MAKEFLAGS", "MAKELEVEL")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
     done = subprocess.run(
-        ["make", "demo"], cwd=published.TOP, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        ["make", "demo"],
+        cwd=published.TOP,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-6000:]
     return json.loads(report.read_text(encoding="utf-8"))
