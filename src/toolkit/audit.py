@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make audit`: measures what the builds promise, and prints a table of gates and builds.
 
-    python -m toolkit.audit [--only GATE,...] [--builds BUILD,...] [--no-build] [--no-control]
+    python -m toolkit.audit [--only GATE,...] [--builds BUILD,...] [--no-build] [--no-control] [--full]
 
 Each gate also gets a control that it must refuse: a gate that finds nothing wrong there fails the audit. Everything
 seen goes to build/audit/*.json. The exit status is 0 only when every gate holds and every control is refused.
@@ -13,12 +13,31 @@ import argparse
 import time
 
 from openssl.errors import BuildError, run_main
-from toolkit import audit_binary, audit_effects, audit_interposition, builds
+from toolkit import (
+    audit_binary,
+    audit_effects,
+    audit_floor,
+    audit_foreign,
+    audit_interposition,
+    audit_lifetime,
+    audit_reproducible,
+    audit_surroundings,
+    builds,
+)
 from toolkit.audit_model import Build, Gate, Verdict, missing, record
 from toolkit.audit_model import builds as built
 
 #: In the order of their cost.
-GATES = (audit_binary.GATE, audit_interposition.GATE, audit_effects.GATE)
+GATES = (
+    audit_binary.GATE,
+    audit_floor.GATE,
+    audit_interposition.GATE,
+    audit_effects.GATE,
+    audit_foreign.GATE,
+    audit_surroundings.GATE,
+    audit_reproducible.GATE,
+    audit_lifetime.GATE,
+)
 
 
 def examine(gate: Gate, build: Build) -> Verdict | None:
@@ -75,7 +94,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--builds", default="", help="builds, separated by commas, as the table names them")
     parser.add_argument("--no-build", action="store_true", help="take the trees as they are")
     parser.add_argument("--no-control", action="store_true", help="leave out what the gates must refuse")
+    parser.add_argument("--full", action="store_true", help="build OpenSSL again too where builds are compared")
     chosen = parser.parse_args(arguments)
+    audit_reproducible.full = chosen.full
     only = [name for name in chosen.only.split(",") if name]
     gates = [gate for gate in GATES if not only or gate.name in only]
     unknown = set(only) - {gate.name for gate in GATES}
