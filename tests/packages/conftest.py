@@ -12,7 +12,13 @@ from toolkit.managers import Apt, Dnf
 WORK = published.TOP / "build" / "test-packages"
 
 
+#: Seconds for one test with its fixtures: a cold cache means roots, packages and OpenSSL built first.
+LIMIT = 2400
+
+
 def pytest_collection_modifyitems(items):
+    for item in items:
+        item.add_marker(pytest.mark.timeout(LIMIT))
     if os.geteuid() == 0:
         return
     reason = "throw-away roots and package managers need root: run make test as root"

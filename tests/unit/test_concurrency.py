@@ -250,36 +250,6 @@ def test_a_child_that_ends_does_not_end_the_parents_connection(certificates, ver
         peers.hang_up(connection)
 
 
-def test_fork_while_other_threads_are_in_handshakes(certificates):
-    client = peers.client_context(certificates)
-    server = peers.server_context(certificates.localhost)
-    enough = threading.Event()
-
-    def busy():
-        while not enough.is_set():
-            peers.MemoryPair(client, server).handshake()
-
-    threads = [threading.Thread(target=busy) for _ in range(2)]
-    for thread in threads:
-        thread.daemon = True
-        thread.start()
-    try:
-
-        def work():
-            # Contexts of the parent's threads may be locked for ever here; ones of the child's own are not.
-            own = peers.MemoryPair(
-                peers.client_context(certificates), peers.server_context(certificates.localhost)
-            ).handshake()
-            return own.send(own.client, own.server, b"in the child")
-
-        for _ in range(5):
-            assert outcome_in_child(work) == b"in the child"
-    finally:
-        enough.set()
-        for thread in threads:
-            thread.join(peers.LIMIT)
-
-
 HANDSHAKE = """
 import os
 try:
