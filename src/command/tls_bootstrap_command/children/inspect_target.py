@@ -92,6 +92,8 @@ def module_facts():
         core = sys.modules[MODULE + "._core"]
     except BaseException as error:
         facts["error"] = "%s: %s" % (type(error).__name__, error)
+        # The module's own word counts too: it knows what it refused for.
+        facts["fips"] = facts["fips"] or "FIPS mode" in facts["error"]
         return facts
     facts["path"] = module.__file__
     facts["core"] = core.__file__
