@@ -187,13 +187,22 @@ class SSLContext(_Base):
     @property
     def keylog_filename(self):
         """The file that TLS secrets are written to, for debugging, or None (added in 3.8)."""
-        return path_result(_Base.keylog_filename.__get__(self))
+        value = _Base.keylog_filename.__get__(self)
+        # The object that was assigned, where it is known, as in ssl.
+        return value if value is None else vars(self).get("_keylog_filename") or path_result(value)
 
     @keylog_filename.setter
     def keylog_filename(self, filename):
         if filename is not None:
-            filename = path_argument(filename, "keylog_filename")
-        _Base.keylog_filename.__set__(self, filename)
+            path = path_argument(filename, "keylog_filename")
+        else:
+            path = None
+        _Base.keylog_filename.__set__(self, path)
+        self._keylog_filename = filename
+
+    @keylog_filename.deleter
+    def keylog_filename(self):
+        raise AttributeError("keylog_filename cannot be deleted")
 
     # ---- cipher suites, groups, protocols
 

@@ -157,7 +157,9 @@ static int connection_set_session(PyObject *object, PyObject *value, void *closu
     int finished, accepted;
 
     (void)closure;
-    if (value == NULL || !PyObject_TypeCheck(value, self->state->session_type)) {
+    if (tb_refuse_delete(value) < 0)
+        return -1;
+    if (!PyObject_TypeCheck(value, self->state->session_type)) {
         PyErr_SetString(PyExc_TypeError, "Value is not a SSLSession.");
         return -1;
     }
@@ -344,7 +346,9 @@ static int connection_set_context(PyObject *object, PyObject *value, void *closu
     PyObject *previous = (PyObject *)self->context;
 
     (void)closure;
-    if (value == NULL || !PyObject_TypeCheck(value, self->state->context_type)) {
+    if (tb_refuse_delete(value) < 0)
+        return -1;
+    if (!PyObject_TypeCheck(value, self->state->context_type)) {
         PyErr_SetString(PyExc_TypeError, "The value must be a SSLContext");
         return -1;
     }
@@ -372,7 +376,7 @@ static PyObject *connection_get_owner(PyObject *object, void *closure)
 static int connection_set_owner(PyObject *object, PyObject *value, void *closure)
 {
     (void)closure;
-    return set_owner((tb_connection *)object, value);
+    return tb_refuse_delete(value) < 0 ? -1 : set_owner((tb_connection *)object, value);
 }
 
 static PyObject *connection_invalidate(PyObject *object, PyObject *unused)

@@ -83,8 +83,12 @@ PyObject *tb_connection_get_unverified_chain(PyObject *object, PyObject *unused)
     if (self->server_side)
         peer = SSL_get1_peer_certificate(self->ssl);
     tb_connection_unlock(self);
-    if (chain == NULL)
+    if (chain == NULL && peer != NULL)
+        chain = sk_X509_new_null(); /* a resumed session keeps the certificate only */
+    if (chain == NULL) {
+        X509_free(peer);
         Py_RETURN_NONE;
+    }
     if (peer != NULL) {
         if (sk_X509_insert(chain, peer, 0) == 0) {
             X509_free(peer);

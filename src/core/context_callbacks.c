@@ -109,12 +109,19 @@ PyObject *tb_context_set_npn_protocols(PyObject *object, PyObject *arg)
 /* Calls the Python function; its answer as OpenSSL's, with *alert set. */
 static int answer_server_name(tb_connection *connection, PyObject *callback, const char *name, int *alert)
 {
-    PyObject *owner = connection_for_python(connection);
+    PyObject *owner;
     PyObject *name_object = NULL, *answer = NULL;
     int result = SSL_TLSEXT_ERR_ALERT_FATAL;
     int number;
 
     *alert = SSL_AD_INTERNAL_ERROR;
+    owner = tb_weakref_get(connection->owner);
+    if (owner == NULL && connection->owner != NULL)
+        return result; /* the object that the function would be told of is gone */
+    if (owner == NULL) {
+        owner = (PyObject *)connection;
+        Py_INCREF(owner);
+    }
     if (name == NULL) {
         name_object = Py_None;
         Py_INCREF(name_object);
@@ -172,6 +179,8 @@ int tb_context_set_sni_callback(PyObject *object, PyObject *value, void *closure
     tb_context *self = (tb_context *)object;
 
     (void)closure;
+    if (tb_refuse_delete(value) < 0)
+        return -1;
     if (tb_context_is_client_only(self)) {
         PyErr_SetString(PyExc_ValueError, "sni_callback cannot be set on TLS_CLIENT context");
         return -1;
@@ -242,6 +251,8 @@ int tb_context_set_msg_callback(PyObject *object, PyObject *value, void *closure
     tb_context *self = (tb_context *)object;
 
     (void)closure;
+    if (tb_refuse_delete(value) < 0)
+        return -1;
     if (replace_callable(&self->msg_callback, value, "not a callable object") < 0)
         return -1;
     SSL_CTX_set_msg_callback(self->ctx, self->msg_callback != NULL ? on_message : NULL);

@@ -7,17 +7,17 @@
 #include <limits.h>
 
 /* Setters get NULL when the attribute is deleted. */
-static int refuse_delete(PyObject *value)
+int tb_refuse_delete(PyObject *value)
 {
     if (value != NULL)
         return 0;
-    PyErr_SetString(PyExc_AttributeError, "cannot delete attribute");
+    PyErr_SetString(PyExc_AttributeError, "this attribute cannot be deleted");
     return -1;
 }
 
 static int int_value(PyObject *value, int *number)
 {
-    return refuse_delete(value) < 0 ? -1 : tb_as_int(value, number);
+    return tb_refuse_delete(value) < 0 ? -1 : tb_as_int(value, number);
 }
 
 PyObject *tb_context_get_protocol(PyObject *object, void *closure)
@@ -47,7 +47,7 @@ int tb_context_set_options(PyObject *object, PyObject *value, void *closure)
     unsigned long long wanted, current;
 
     (void)closure;
-    if (refuse_delete(value) < 0 || tb_as_uint64(value, &wanted) < 0)
+    if (tb_refuse_delete(value) < 0 || tb_as_uint64(value, &wanted) < 0)
         return -1;
     wanted |= TB_DEFAULT_NO_RENEGOTIATION;
     current = SSL_CTX_get_options(ctx);
@@ -106,7 +106,7 @@ int tb_context_set_check_hostname(PyObject *object, PyObject *value, void *closu
     int check;
 
     (void)closure;
-    if (refuse_delete(value) < 0)
+    if (tb_refuse_delete(value) < 0)
         return -1;
     check = PyObject_IsTrue(value);
     if (check < 0)
@@ -134,7 +134,7 @@ int tb_context_set_host_flags(PyObject *object, PyObject *value, void *closure)
     unsigned long long flags;
 
     (void)closure;
-    if (refuse_delete(value) < 0 || tb_as_uint64(value, &flags) < 0)
+    if (tb_refuse_delete(value) < 0 || tb_as_uint64(value, &flags) < 0)
         return -1;
     self->host_flags = (unsigned int)flags;
     X509_VERIFY_PARAM_set_hostflags(SSL_CTX_get0_param(self->ctx), self->host_flags);
@@ -155,7 +155,7 @@ int tb_context_set_verify_flags(PyObject *object, PyObject *value, void *closure
     unsigned long long wanted;
 
     (void)closure;
-    if (refuse_delete(value) < 0 || tb_as_uint64(value, &wanted) < 0)
+    if (tb_refuse_delete(value) < 0 || tb_as_uint64(value, &wanted) < 0)
         return -1;
     if (X509_VERIFY_PARAM_clear_flags(parameters, current & ~(unsigned long)wanted) != 1 ||
         X509_VERIFY_PARAM_set_flags(parameters, (unsigned long)wanted & ~current) != 1) {
@@ -274,7 +274,7 @@ int tb_context_set_post_handshake_auth(PyObject *object, PyObject *value, void *
     int wanted;
 
     (void)closure;
-    if (refuse_delete(value) < 0)
+    if (tb_refuse_delete(value) < 0)
         return -1;
     wanted = PyObject_IsTrue(value);
     if (wanted < 0)

@@ -178,6 +178,8 @@ PyObject *tb_decode_certificate_der(PyObject *module, PyObject *der);
 
 /* ---- constants.c, throwaway.c, random.c, objects.c, policy.c -------------------------------------- */
 
+/* For setters: -1 with AttributeError set where value is NULL, else 0. */
+int tb_refuse_delete(PyObject *value);
 int tb_add_constants(PyObject *module);
 /* METH_VARARGS: make_throwaway_chain(names, days). */
 PyObject *tb_make_throwaway_chain(PyObject *module, PyObject *args);

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Other threads run while this package waits or works.
+
+Each test blocks for ever if they do not: what is waited for can only be done by another thread.
+"""
+
+import errno
+import os
+import socket
+import threading
+
+import pytest
+
+import _tls_bootstrap as tls
+import peers
+
+
+def from_fifo(tmpdir, path, load):
+    """Calls load(name of a FIFO) while another thread writes a file's contents into it, as often as it is opened."""
+    fifo = str(tmpdir.join("fifo"))
+    os.mkfifo(fifo)
+    with open(path, "rb") as stream:
+        contents = stream.read()
+    done = threading.Event()
+
+    def feed():
+        # Opening a FIFO waits for its reader, and the reader's opening for this.
+        while not done.is_set():
+            descriptor = os.open(fifo, os.O_WRONLY)
+            try:
+                os.write(descriptor, contents)
+            except OSError as error:
+                if error.errno != errno.EPIPE:  # the reader only looked whether it could be opened
+                    raise
+            finally:
+                os.close(descriptor)
+
+    writer = threading.Thread(target=feed)
+    writer.daemon = True
+    writer.start()
+    load(fifo)
+    done.set()
+    os.close(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK))  # lets go a writer that waits for another reader
+    writer.join(peers.LIMIT)
+    assert not writer.is_alive()
+
+
+def test_reading_certificate_authorities(certificates, tmpdir):
+    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    from_fifo(tmpdir, certificates.authority.certificate, context.load_verify_locations)
+    assert len(context.get_ca_certs()) == 1
+
+
+def test_reading_a_key(certificates, tmpdir):
+    context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
+    from_fifo(
+        tmpdir, certificates.localhost.key, lambda fifo: context.load_cert_chain(certificates.localhost.certificate, fifo)
+    )
+
+
+@pytest.mark.parametrize("part", ["handshake", "read", "write", "unwrap"])
+def test_waiting_for_the_peer(certificates, version, part):
+    ready = threading.Event()
+
+    def handler(connection):
+        # Raw TCP first: the client is in its handshake until this thread has run.
+        secured = peers.server_context(certificates.localhost, version).wrap_socket(connection, server_side=True)
+        if part == "read":
+            secured.sendall(b"late")
+        if part == "write":
+            count = 0
+            while count < SIZE:
+                count += len(secured.recv(65536))
+        if part == "unwrap":
+            secured.unwrap()
+        ready.wait(peers.LIMIT)
+
+    with peers.Server(handler) as server:
+        sock = server.connect()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        connection = peers.client_context(certificates, version).wrap_socket(sock, server_hostname="localhost")
+        if part == "read":
+            assert connection.recv(100) == b"late"
+        if part == "write":
+            connection.sendall(b"x" * SIZE)
+        if part == "unwrap":
+            connection.unwrap().close()
+        ready.set()
+        connection.close()
+
+
+#: More than the buffers of both sockets hold, so that writing waits for the reader.
+SIZE = 16 * 1024 * 1024
