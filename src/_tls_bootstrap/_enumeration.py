@@ -38,6 +38,21 @@ def enumeration(kind, name, members, doc):
     return result
 
 
+def _reduce_of_conversions():
+    """What 3.11's enumerations of C constants have as a __reduce_ex__ of their own, or None.
+
+    Early releases of 3.11 give them one, later ones do not, and what compares enumerations looks at it.
+    """
+    if sys.version_info[:2] != (3, 11):
+        return None
+    probe = IntEnum._convert_("_probe", __name__, lambda name: False, source={})
+    del globals()["_probe"]
+    return vars(probe).get("__reduce_ex__")
+
+
+_reduce = _reduce_of_conversions()
+
+
 def core_enumeration(namespace, kind, name, prefix, doc, skip=()):
     """An enumeration of the C half's constants with a prefix.
 
@@ -45,6 +60,8 @@ def core_enumeration(namespace, kind, name, prefix, doc, skip=()):
     """
     members = core_members(prefix, skip=skip)
     result = enumeration(kind, name, members, doc)
+    if _reduce is not None:
+        result.__reduce_ex__ = _reduce
     for member_name, _value in members:
         namespace[member_name] = result[member_name]
         namespace["__all__"].append(member_name)
