@@ -31,7 +31,8 @@ except ImportError as error:
 def copy(tmpdir):
     """A copy of the package that a test may damage; its directory and its core."""
     package = os.path.join(str(tmpdir), "_tls_bootstrap")
-    shutil.copytree(os.path.join(TREE, "_tls_bootstrap"), package)
+    # Without byte code: the interpreters that are tested at the same time write theirs in there.
+    shutil.copytree(os.path.join(TREE, "_tls_bootstrap"), package, ignore=shutil.ignore_patterns("*.pyc", "__pycache__"))
     return str(tmpdir), os.path.join(package, CORE_NAME)
 
 

@@ -70,7 +70,8 @@ def test_both_live_in_one_process():
 def copy(tmpdir):
     """A copy of the package that a test may damage; its directory and its core."""
     package = os.path.join(str(tmpdir), "_tls_bootstrap")
-    shutil.copytree(os.path.join(TREE, "_tls_bootstrap"), package)
+    # Without byte code: the interpreters that are tested at the same time write theirs in there.
+    shutil.copytree(os.path.join(TREE, "_tls_bootstrap"), package, ignore=shutil.ignore_patterns("*.pyc", "__pycache__"))
     return str(tmpdir), os.path.join(package, CORE_NAME)
 
 
