@@ -17,7 +17,7 @@ import peers
 
 def from_fifo(tmpdir, path, load):
     """Calls load(name of a FIFO) while another thread writes a file's contents into it, as often as it is opened."""
-    fifo = str(tmpdir.join("fifo"))
+    fifo, spare = str(tmpdir.join("fifo")), str(tmpdir.join("spare"))
     os.mkfifo(fifo)
     with open(path, "rb") as stream:
         contents = stream.read()
@@ -27,6 +27,9 @@ def from_fifo(tmpdir, path, load):
         # Opening a FIFO waits for its reader, and the reader's opening for this.
         while not done.is_set():
             descriptor = os.open(fifo, os.O_WRONLY)
+            # Each reader has a FIFO of its own: it would never see the end if the next contents came into the same one.
+            os.mkfifo(spare)
+            os.rename(spare, fifo)
             try:
                 os.write(descriptor, contents)
             except OSError as error:
@@ -40,8 +43,9 @@ def from_fifo(tmpdir, path, load):
     writer.start()
     load(fifo)
     done.set()
-    os.close(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK))  # lets go a writer that waits for another reader
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)  # lets go a writer that waits, or will wait, for another reader
     writer.join(peers.LIMIT)
+    os.close(reader)
     assert not writer.is_alive()
 
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """An encrypted key without a password: who sits at a terminal is asked, and nobody else ever waits."""
 
+import fcntl
 import os
 import pty
-import signal
+import subprocess
 import sys
+import termios
 import threading
 
 import pytest
@@ -25,12 +27,25 @@ except tls.SSLError as error:
 """
 
 
+def take_terminal():
+    """Makes standard input the controlling terminal of a session of its own, so that /dev/tty is that terminal."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 def at_a_terminal(arguments, answer):
     """Runs LOAD on a terminal of its own, answers the prompt; returns all that the terminal showed."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execve(sys.executable, [sys.executable, "-c", LOAD] + arguments, dict(os.environ, PYTHONPATH=TREE))
-    watchdog = threading.Timer(LIMIT, os.kill, (child, signal.SIGKILL))
+    terminal, other_end = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-c", LOAD] + arguments,
+        env=dict(os.environ, PYTHONPATH=TREE),
+        stdin=other_end,
+        stdout=other_end,
+        stderr=other_end,
+        preexec_fn=take_terminal,
+    )
+    os.close(other_end)
+    watchdog = threading.Timer(LIMIT, child.kill)
     watchdog.start()
     shown, answered = b"", False
     try:
@@ -46,7 +61,7 @@ def at_a_terminal(arguments, answer):
                 os.write(terminal, answer.encode("ascii") + b"\n")
                 answered = True
     finally:
-        os.waitpid(child, 0)
+        child.wait()
         watchdog.cancel()
         os.close(terminal)
     return shown.decode("utf-8")
