@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import collections
 import concurrent.futures
+import functools
 import json
 import os
 import shutil
@@ -21,7 +22,7 @@ import subprocess
 import threading
 import time
 import xml.etree.ElementTree
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,6 +82,10 @@ class Outcome:
         """One line for a person."""
         text = f"{self.name:24} {self.passed:5} passed {self.failed:3} failed {self.skipped:3} skipped {self.seconds:5.0f} s"
         return text + (f"  ({self.log})" if self.log else "") + (f"  {self.complaint}" if self.complaint else "")
+
+
+#: Runs one pytest to its end.
+Job = Callable[[], Outcome]
 
 
 def find() -> list[Interpreter]:
@@ -218,10 +223,8 @@ def _count(report: Path, outcome: Outcome) -> None:
             outcome.passed += 1
 
 
-def run_everywhere(
-    paths: Sequence[str], flavour: str = "bundled", only: Sequence[str] = (), arguments: Sequence[str] = ()
-) -> list[Outcome]:
-    """Run `paths` on every interpreter found (or those named in `only`), a line each as it ends."""
+def jobs(paths: Sequence[str], flavour: str = "bundled", only: Sequence[str] = (), arguments: Sequence[str] = ()) -> list[Job]:
+    """One job for each interpreter found (or each named in `only`) that runs `paths` on it. Raises BuildError."""
     chosen = [item for item in find() if not only or item.name in only]
     absent = set(only) - {item.name for item in chosen}
     if absent or not chosen:
@@ -229,11 +232,16 @@ def run_everywhere(
     for item in chosen:
         if requirements(item):
             pytest_directory(item)
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        jobs = [pool.submit(run_on, item, paths, flavour, arguments) for item in chosen]
-        for job in concurrent.futures.as_completed(jobs):
-            tell(job.result())
-    return [job.result() for job in jobs]
+    return [functools.partial(run_on, item, paths, flavour, arguments) for item in chosen]
+
+
+def run_jobs(waiting: Sequence[Job], workers: int | None = None) -> list[Outcome]:
+    """Do jobs, `workers` (default: one per processor) at a time and in this order, a line each as it ends."""
+    with concurrent.futures.ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        running = [pool.submit(job) for job in waiting]
+        for done in concurrent.futures.as_completed(running):
+            tell(done.result())
+    return [done.result() for done in running]
 
 
 def tell(outcome: Outcome) -> None:
@@ -270,7 +278,7 @@ def main(arguments: list[str]) -> int:
             print(f"{item.name:10} {item.path}")
         return 0
     only = [name for name in chosen.only.split(",") if name]
-    return summarise(run_everywhere(chosen.paths or ["tests/unit"], chosen.flavour, only, for_pytest))
+    return summarise(run_jobs(jobs(chosen.paths or ["tests/unit"], chosen.flavour, only, for_pytest)))
 
 
 if __name__ == "__main__":

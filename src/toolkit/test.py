@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-import concurrent.futures
+import functools
+import os
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from toolkit import builds, deps, interpreters, tools
 #: Directories under tests/ that run on every interpreter, unchanged from 2.7 to the newest.
 EVERYWHERE = ("unit", "conformance", "isolation")
 #: Those that run once, under the build side's pytest; they start roots, package managers and pips themselves.
-ONCE = ("build", "pip", "packages")
+ONCE = ("packages", "pip", "build")
 
 
 def present(names: tuple[str, ...]) -> list[str]:
@@ -21,18 +22,20 @@ def present(names: tuple[str, ...]) -> list[str]:
     return [f"tests/{name}" for name in names if any(Path("tests", name).glob("test_*.py"))]
 
 
-def run_once(paths: list[str]) -> list[interpreters.Outcome]:
-    """Run each of these directories by one pytest of the build side; two at a time, since they wait a lot."""
+def job_once(path: str) -> interpreters.Job:
+    """A job that runs one directory by a pytest of the build side."""
+    variables = {"PYTHONPATH": "src"}
+    program = tools.command("pytest")
+    return functools.partial(interpreters.run_pytest, program, Path(path).name, [path], variables, progress=True)
 
-    def run(path: str) -> interpreters.Outcome:
-        print(f"{path} (log: {interpreters.LOGS})", flush=True)
-        variables = {"PYTHONPATH": "src"}
-        outcome = interpreters.run_pytest(tools.command("pytest"), Path(path).name, [path], variables, progress=True)
-        interpreters.tell(outcome)
-        return outcome
 
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        return list(pool.map(run, paths))
+def all_jobs() -> list[interpreters.Job]:
+    """Every pytest there is to run, the longest first."""
+    once = [job_once(path) for path in present(ONCE)]
+    everywhere = [job for path in present(EVERYWHERE) for job in interpreters.jobs([path])]
+    newest = [item.name for item in interpreters.find() if not item.free_threaded][-1]
+    system = [job for path in present(("unit",)) for job in interpreters.jobs([path], "system", sorted({"2.7", newest}))]
+    return once + everywhere + system
 
 
 def main(arguments: list[str]) -> int:
@@ -42,15 +45,10 @@ def main(arguments: list[str]) -> int:
     deps.main([])
     for name in builds.COMMANDS:
         builds.bring_up_to_date(name)
-    outcomes = []
-    for path in present(EVERYWHERE):
-        print(f"{path} on every interpreter", flush=True)
-        outcomes += interpreters.run_everywhere([path])
-    newest = [item.name for item in interpreters.find() if not item.free_threaded][-1]
-    for path in present(("unit",)):
-        print(f"{path} against the system's OpenSSL", flush=True)
-        outcomes += interpreters.run_everywhere([path], "system", sorted({"2.7", newest}))
-    outcomes += run_once(present(ONCE))
+    waiting = all_jobs()
+    print(f"{len(waiting)} runs of pytest, a line as each ends; logs are in {interpreters.LOGS}", flush=True)
+    # One more than there are processors: package managers and pips wait for disks and peers much of their time.
+    outcomes = interpreters.run_jobs(waiting, (os.cpu_count() or 1) + 1)
     print(f"all tests took {time.monotonic() - started:.0f} s; logs are in {interpreters.LOGS}", flush=True)
     return interpreters.summarise(outcomes)
 
