@@ -3,6 +3,8 @@
  * parameters; and what is loaded. */
 #include "context.h"
 
+#include "trust_cache.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -10,30 +12,37 @@
 
 #define PASSWORD_MAX 1023 /* PEM_BUFSIZE less the terminating NUL */
 
-/* Tells a file that cannot be opened (OSError) from one that does not parse (SSLError). */
-static int check_readable(core_state *state, PyObject *path)
+/* The file opened for reading, or NULL with TypeError, ValueError or OSError. */
+static FILE *open_file(core_state *state, PyObject *path)
 {
     FILE *file;
     int error;
 
     if (!PyBytes_Check(path)) {
         PyErr_SetString(PyExc_TypeError, "a path as bytes is required");
-        return -1;
+        return NULL;
     }
     if ((Py_ssize_t)strlen(PyBytes_AsString(path)) != PyBytes_Size(path)) {
         PyErr_SetString(PyExc_ValueError, "embedded null byte");
-        return -1;
+        return NULL;
     }
     Py_BEGIN_ALLOW_THREADS
     file = fopen(PyBytes_AsString(path), "re");
     error = errno;
-    if (file != NULL)
-        fclose(file);
     Py_END_ALLOW_THREADS
-    if (file == NULL) {
+    if (file == NULL)
         tb_raise_errno_path(state, error, path);
+    return file;
+}
+
+/* Tells a file that cannot be opened (OSError) from one that does not parse (SSLError). */
+static int check_readable(core_state *state, PyObject *path)
+{
+    FILE *file = open_file(state, path);
+
+    if (file == NULL)
         return -1;
-    }
+    fclose(file);
     return 0;
 }
 
@@ -230,33 +239,43 @@ exit:
 PyObject *tb_context_load_verify_locations(PyObject *object, PyObject *args)
 {
     tb_context *self = (tb_context *)object;
-    PyObject *cafile, *capath, *cadata;
+    PyObject *cafile, *capath, *cadata, *result = NULL;
     const char *file_name = NULL, *directory_name = NULL;
-    int is_pem, done;
+    FILE *file = NULL;
+    int is_pem, done = 1;
 
     if (!PyArg_ParseTuple(args, "OOOi:_load_verify_locations", &cafile, &capath, &cadata, &is_pem))
         return NULL;
     if (cafile != Py_None) {
-        if (check_readable(self->state, cafile) < 0)
+        file = open_file(self->state, cafile);
+        if (file == NULL)
             return NULL;
         file_name = PyBytes_AsString(cafile);
     }
     if (capath != Py_None) {
         directory_name = PyBytes_AsString(capath);
         if (directory_name == NULL)
-            return NULL;
+            goto exit;
     }
     if (cadata != Py_None && load_cadata(self, cadata, is_pem) < 0)
-        return NULL;
-    if (file_name == NULL && directory_name == NULL)
-        Py_RETURN_NONE;
+        goto exit;
     ERR_clear_error();
     Py_BEGIN_ALLOW_THREADS
-    done = SSL_CTX_load_verify_locations(self->ctx, file_name, directory_name);
+    if (file != NULL)
+        done = tb_trust_load_file(self->ctx, file, file_name);
+    if (done == 1 && directory_name != NULL)
+        done = SSL_CTX_load_verify_locations(self->ctx, NULL, directory_name);
     Py_END_ALLOW_THREADS
-    if (done != 1)
-        return tb_raise_openssl(self->state);
-    Py_RETURN_NONE;
+    if (done != 1) {
+        tb_raise_openssl(self->state);
+        goto exit;
+    }
+    Py_INCREF(Py_None);
+    result = Py_None;
+exit:
+    if (file != NULL)
+        fclose(file);
+    return result;
 }
 
 PyObject *tb_context_set_default_verify_paths(PyObject *object, PyObject *unused)
@@ -281,20 +300,16 @@ PyObject *tb_context_load_dh_params(PyObject *object, PyObject *path)
     tb_context *self = (tb_context *)object;
     FILE *file;
     DH *parameters;
-    int error, done;
+    int done;
 
-    if (check_readable(self->state, path) < 0)
+    file = open_file(self->state, path);
+    if (file == NULL)
         return NULL;
     ERR_clear_error();
     Py_BEGIN_ALLOW_THREADS
-    file = fopen(PyBytes_AsString(path), "re");
-    error = errno;
-    parameters = file != NULL ? PEM_read_DHparams(file, NULL, password_callback, NULL) : NULL;
-    if (file != NULL)
-        fclose(file);
+    parameters = PEM_read_DHparams(file, NULL, password_callback, NULL);
+    fclose(file);
     Py_END_ALLOW_THREADS
-    if (file == NULL)
-        return tb_raise_errno_path(self->state, error, path);
     if (parameters == NULL)
         return tb_raise_openssl(self->state);
     done = (int)SSL_CTX_set_tmp_dh(self->ctx, parameters);

@@ -2,6 +2,8 @@
 /* The module _core: its functions, its state, its start. */
 #include "core.h"
 
+#include "trust_cache.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +58,8 @@ static PyMethodDef methods[] = {
     {"get_sigalgs", tb_get_sigalgs, METH_NOARGS,
      "get_sigalgs()\n\nThe names of the signature algorithms that TLS can use (added in 3.15).  NotImplementedError "
      "before OpenSSL 3.5."},
+    {"_trust_cache_counts", tb_trust_cache_counts, METH_NOARGS,
+     "_trust_cache_counts()\n\n(uses of a kept file, files parsed, files kept) of this process."},
     {"RAND_bytes", tb_rand_bytes, METH_VARARGS, "RAND_bytes(num)\n\nnum cryptographically strong random bytes."},
     {"RAND_pseudo_bytes", tb_rand_pseudo_bytes, METH_VARARGS,
      "RAND_pseudo_bytes(num)\n\n(bytes, True): since OpenSSL 1.1.0 there is one generator."},
