@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from installations import PROGRAMS, Installation, install_command
-from loopback import Index, make_sdist, make_wheel
+from loopback import Index
+from toolkit.pip_matrix_files import make_sdist, make_wheel
+from toolkit.pip_matrix_installations import Installation, install_command, programs
 
 REACH = Path(__file__).with_name("reach.py")
 
@@ -44,7 +45,7 @@ def make(workplace: Path) -> Iterator[Callable[[str], Installation]]:
     made: list[Path] = []
 
     def make_installation(version: str) -> Installation:
-        if version not in PROGRAMS:
+        if version not in programs():
             pytest.skip(f"this machine has no Python {version}")
         made.append(Path(tempfile.mkdtemp(dir=workplace, prefix=f"{version}-")))
         made[-1].chmod(0o755)
@@ -110,7 +111,7 @@ def check(launcher: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*arguments: str | Path, verb: str = "check", environment: dict[str, str] | None = None):
         command = [str(launcher), verb, *map(str, arguments)]
         if os.geteuid() == 0:
-            homes = [path for path in PROGRAMS.values() if ".pyenv" in path.parts]
+            homes = [path for path in programs().values() if ".pyenv" in path.parts]
             if homes:
                 home = str(homes[0]).partition("/.pyenv/")[0] + "/.pyenv"
                 command = [sys.executable, str(REACH), home, "--", *command]

@@ -4,7 +4,7 @@
 import sys
 import threading
 
-from . import audit, program, stack
+from . import audit, program, stack, transport
 from .ladder import PYOPENSSL, TLS_BOOTSTRAP, inject_pyopenssl, ladder
 from .substitution import Substitution
 
@@ -58,6 +58,8 @@ def run_import(name, run, undo):
         return result
     finally:
         _nesting.depth = 0
+    if sys.version_info[0] == 2:
+        transport.enable()
     strangers = audit.repair(ladder.module, ladder.low_level)
     if strangers:
         program.note("gave the standard ssl back to %s" % ", ".join(strangers))

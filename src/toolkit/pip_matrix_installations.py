@@ -7,6 +7,7 @@ machine's site-packages is seen and everything may be damaged.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -14,9 +15,12 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from openssl import cache
+from openssl.errors import BuildError
 from toolkit import interpreters, wheels
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -27,7 +31,12 @@ PROBE = (
 )
 UNWANTED = shutil.ignore_patterns("__pycache__", "*.pyc")
 
-PROGRAMS = {item.name: Path(item.path) for item in interpreters.find() if not item.free_threaded}
+
+@functools.cache
+def programs() -> dict[str, Path]:
+    """Version ("3.9") -> interpreter, of those that `make test` uses."""
+    return {item.name: Path(item.path) for item in interpreters.find() if not item.free_threaded}
+
 
 
 def link(source: str, target: str) -> None:
@@ -42,7 +51,7 @@ class Installation:
     """One interpreter below `root`; `python` is its program, `site` its only site directory."""
 
     def __init__(self, root: Path, version: str) -> None:
-        facts = subprocess.run([PROGRAMS[version], "-E", "-S", "-c", PROBE], stdout=subprocess.PIPE, check=True)
+        facts = subprocess.run([programs()[version], "-E", "-S", "-c", PROBE], stdout=subprocess.PIPE, check=True)
         executable, library, self.major = json.loads(facts.stdout)
         self.version = version
         self.root = root
@@ -55,25 +64,28 @@ class Installation:
             if entry.name not in ("site-packages", "dist-packages"):
                 (self.site.parent / entry.name).symlink_to(entry)
 
-    def add_pip(self, version: str | None = None) -> Installation:
-        """Unpack a pip from the index, or the one that came with the interpreter."""
+    def add_pip(self, version: str | None = None, patch: Path | None = None) -> Installation:
+        """Unpack a pip from the index, or the one that came with the interpreter; ``patch`` is applied to it."""
         if version is None:
             wheel = sorted((self.site.parent / "ensurepip" / "_bundled").glob("pip-*.whl"))[-1]
         else:
             wheel = wheels.path(f"pip=={version}")
-        shutil.copytree(self._unpacked(wheel), self.site, copy_function=link, dirs_exist_ok=True)
+        shutil.copytree(self._unpacked(wheel, patch), self.site, copy_function=link, dirs_exist_ok=True)
         return self
 
-    def _unpacked(self, wheel: Path) -> str:
+    def _unpacked(self, wheel: Path, patch: Path | None) -> str:
         """The wheel with this interpreter's byte code, from the cache: compiling takes longer than a test."""
 
         def make(directory: str) -> None:
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(directory)
+            if patch:
+                apply_patch(patch, directory)
             # Some files are for other versions and do not compile; pip does not import them.
             subprocess.run([self.python, "-S", "-m", "compileall", "-q", directory], stdout=subprocess.DEVNULL, check=False)
 
-        return cache.entry("pip-trees", f"{wheel.stem}-{self.version}-{cache.key_of(wheel.read_bytes())}", make)
+        key = cache.key_of(wheel.read_bytes(), *([patch.read_bytes()] if patch else []))
+        return str(cache.entry("pip-trees", f"{wheel.stem}-{self.version}-{key}", make))
 
     def add_debundled_pip(self, version: str) -> Installation:
         """pip as Debian ships it up to bullseye: its dependencies are top-level modules in a wheel."""
@@ -100,20 +112,29 @@ class Installation:
         return self
 
     def add_devendored_pip(self) -> Installation:
-        """pip 1.5.4 as Ubuntu 14.04 ships it: no pip._vendor, and requests is everybody's."""
+        """pip 1.5.4 as Ubuntu 14.04 ships it: no pip._vendor; requests 2.2.1 and urllib3 are everybody's."""
         self.add_pip("1.5.4")
         vendor = self.site / "pip" / "_vendor"
         for entry in vendor.iterdir():
             if entry.name not in ("__init__.py", "__init__.pyc", "__pycache__"):
                 entry.rename(self.site / entry.name)
         shutil.rmtree(vendor)
+        packages = self.site / "requests" / "packages"
+        (packages / "urllib3").rename(self.site / "urllib3")
+        self._rewrite(packages / "__init__.py", lambda text: text.replace(b"from . import urllib3", b""))
         for path in self.site.rglob("*.py"):
-            text = path.read_bytes()
-            changed = re.sub(rb"from pip\._vendor import", rb"import", text).replace(b"pip._vendor.", b"")
-            if changed != text:
-                path.unlink()  # another name of a file in the cache
-                path.write_bytes(changed)
+            if path.parts[len(self.site.parts)] == "requests":
+                self._rewrite(path, lambda text: re.sub(rb"from \.+(packages\.)?urllib3", rb"from urllib3", text))
+            self._rewrite(path, lambda text: re.sub(rb"from pip\._vendor import", rb"import", text).replace(b"pip._vendor.", b""))
         return self
+
+    @staticmethod
+    def _rewrite(path: Path, change: Callable[[bytes], bytes]) -> None:
+        text = path.read_bytes()
+        changed = change(text)
+        if changed != text:
+            path.unlink()  # another name of a file in the cache
+            path.write_bytes(changed)
 
     def add_module(self) -> Installation:
         built = SOURCE / "build" / f"py{self.major}" / "_tls_bootstrap"
@@ -128,14 +149,22 @@ class Installation:
                 shutil.copy2(entry, self.site)
         return self
 
+    def remove_hook(self) -> None:
+        """Undo ``add_hook``."""
+        for entry in self.site.glob("_tls_bootstrap_pip*"):
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+
     @property
     def core(self) -> Path:
         """The binary half of `_tls_bootstrap`."""
         return self.site / "_tls_bootstrap" / ("_core.so" if self.major == 2 else "_core.abi3.so")
 
-    def run(self, *arguments: str | Path, **options) -> subprocess.CompletedProcess[str]:
-        """Run the interpreter with an environment of its own; `environment` adds to it."""
-        environment = {
+    def variables(self) -> dict[str, str]:
+        """A clean environment for this interpreter's pip."""
+        return {
             "PATH": "/usr/bin:/bin",
             "LC_ALL": "C.UTF-8",
             "HOME": str(self.root),
@@ -144,18 +173,30 @@ class Installation:
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_RETRIES": "0",
             "PIP_CACHE_DIR": str(self.root / "cache"),
-            **options.pop("environment", {}),
         }
+
+    def run(self, *arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run the interpreter with an environment of its own; `environment` adds to it."""
+        environment = {**self.variables(), **options.pop("environment", {})}
         return subprocess.run(
             [self.python, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             env=environment,
             timeout=200,
             cwd=options.pop("cwd", self.root),
             **options,
         )
+
+
+def apply_patch(patch: Path, directory: str) -> None:
+    """Apply a patch as a distribution does (-p1), without fuzz. Raises BuildError when it does not apply."""
+    done = subprocess.run(
+        ["patch", "-p1", "--fuzz=0", "--no-backup-if-mismatch", "--forward", "-d", directory, "-i", patch.resolve()],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    )
+    if done.returncode or "offset" in done.stdout:
+        raise BuildError(f"{patch} does not apply to the pristine source:\n{done.stdout}")
 
 
 def install_command(root: Path) -> Path:
