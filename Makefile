@@ -12,7 +12,7 @@ export PYTHON
 run = PYTHONPATH=src PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build portable check install install-module install-hook install-command demo test conformance lint audit clean
+.PHONY: help deps build portable check install install-module install-hook install-command demo test conformance pip-matrix pip-matrix-full lint audit clean
 
 help: ## list the verbs
 	@echo "usage: make VERB [VARIABLE=value ...]"
@@ -53,6 +53,14 @@ test: ## everything CI runs: build, and all tests on every interpreter found
 conformance: ## the interpreters' own TLS tests with _tls_bootstrap in the place of ssl, every exception named
 	@$(run) toolkit.builds $(if $(filter system,$(FLAVOUR)),system,build)
 	@$(run) toolkit.conformance --flavour $(FLAVOUR)
+
+pip-matrix: ## every pip of the release matrix, by hook and runner, with the evidence (build/pip-matrix; root for Debian's own)
+	@$(run) toolkit.builds build portable
+	@$(run) toolkit.pip_matrix
+
+pip-matrix-full: ## every operation with every pip, in both ways (takes long)
+	@$(run) toolkit.builds build portable
+	@$(run) toolkit.pip_matrix --full
 
 lint: ## ruff on the Python, compiler warnings as errors on the C
 	@$(run) toolkit.lint
