@@ -1,11 +1,97 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What differs between OpenSSL versions and is too long for openssl_compat.h. */
+/* What came with 3.2 and 3.5, and what stands in for it before.
+ *
+ * The bundled OpenSSL has all of it.  The system flavour must not name the functions, whichever headers it is compiled
+ * with: a process has one libssl.so.3, and where Python loaded an older one, a file that asks for a newer symbol
+ * cannot be loaded.  It asks the very library it is linked to at run time, so that a file made for 3.0 also gains the
+ * names where a newer library is. */
+#define _GNU_SOURCE
 #include "openssl_compat.h"
 
+#include <dlfcn.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if OPENSSL_VERSION_NUMBER >= 0x30500000L
+/* Numbers of the ABI of 3.5; a library without them answers 0. */
+#ifndef SSL_CTRL_GET0_IMPLEMENTED_GROUPS
+#define SSL_CTRL_GET0_IMPLEMENTED_GROUPS 139
+#define SSL_CTRL_GET_SIGNATURE_NAME      140
+#define SSL_CTRL_GET_PEER_SIGNATURE_NAME 141
+#endif
+
+static struct {
+    const char *(*group_name)(SSL *);
+    char *(*builtin_sigalgs)(void *);
+} newer;
+
+#if TB_BUNDLED
+
+static void bind_newer(void)
+{
+    newer.group_name = SSL_get0_group_name;
+    *(void **)&newer.builtin_sigalgs = (void *)SSL_get1_builtin_sigalgs;
+}
+
+#else
+
+static void bind_newer(void)
+{
+    Dl_info where;
+    void *library;
+
+    /* Not RTLD_DEFAULT: another program's OpenSSL may come first there. */
+    if (dladdr((void *)SSL_CTX_new, &where) == 0)
+        return;
+    library = dlopen(where.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    if (library == NULL)
+        return;
+    *(void **)&newer.group_name = dlsym(library, "SSL_get0_group_name");
+    *(void **)&newer.builtin_sigalgs = dlsym(library, "SSL_get1_builtin_sigalgs");
+    /* We stay linked to it, so the addresses outlive this handle. */
+    dlclose(library);
+}
+
+#endif
+
+static void find_newer(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, bind_newer);
+}
+
+const char *tb_ssl_group_name(SSL *ssl)
+{
+    find_newer();
+    if (newer.group_name != NULL)
+        return newer.group_name(ssl);
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+    return SSL_group_to_name(ssl, SSL_get_negotiated_group(ssl));
+#else
+    return NULL;
+#endif
+}
+
+const char *tb_ssl_signature_name(SSL *ssl)
+{
+    const char *name = NULL;
+    int nid;
+
+    if (SSL_ctrl(ssl, SSL_CTRL_GET_SIGNATURE_NAME, 0, &name) == 1)
+        return name;
+    return SSL_get_signature_type_nid(ssl, &nid) == 1 ? OBJ_nid2sn(nid) : NULL;
+}
+
+const char *tb_ssl_peer_signature_name(SSL *ssl)
+{
+    const char *name = NULL;
+    int nid;
+
+    if (SSL_ctrl(ssl, SSL_CTRL_GET_PEER_SIGNATURE_NAME, 0, &name) == 1)
+        return name;
+    return SSL_get_peer_signature_type_nid(ssl, &nid) == 1 ? OBJ_nid2sn(nid) : NULL;
+}
 
 int tb_ssl_ctx_list_groups(SSL_CTX *ctx, int include_aliases, tb_text_list *list)
 {
@@ -13,9 +99,7 @@ int tb_ssl_ctx_list_groups(SSL_CTX *ctx, int include_aliases, tb_text_list *list
     int i, count;
 
     memset(list, 0, sizeof *list);
-    if (stack == NULL)
-        return -1;
-    if (SSL_CTX_get0_implemented_groups(ctx, include_aliases, stack) != 1)
+    if (stack == NULL || SSL_CTX_ctrl(ctx, SSL_CTRL_GET0_IMPLEMENTED_GROUPS, include_aliases, stack) != 1)
         goto error;
     count = sk_OPENSSL_CSTRING_num(stack);
     list->items = calloc(count > 0 ? (size_t)count : 1, sizeof *list->items);
@@ -37,19 +121,8 @@ void tb_text_list_free(tb_text_list *list)
     sk_OPENSSL_CSTRING_free((STACK_OF(OPENSSL_CSTRING) *)list->stack);
 }
 
-#else
-
-int tb_ssl_ctx_list_groups(SSL_CTX *ctx, int include_aliases, tb_text_list *list)
+char *tb_ssl_builtin_sigalgs(void)
 {
-    (void)ctx;
-    (void)include_aliases;
-    memset(list, 0, sizeof *list);
-    return -1;
+    find_newer();
+    return newer.builtin_sigalgs != NULL ? newer.builtin_sigalgs(NULL) : NULL;
 }
-
-void tb_text_list_free(tb_text_list *list)
-{
-    free(list->items);
-}
-
-#endif

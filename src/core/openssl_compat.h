@@ -68,18 +68,15 @@
 #define TB_DEFAULT_NO_RENEGOTIATION SSL_OP_NO_RENEGOTIATION
 #endif
 
-/* The negotiated key exchange group's name, NULL where this OpenSSL cannot tell. */
-static inline const char *tb_ssl_group_name(SSL *ssl)
-{
-#if OPENSSL_VERSION_NUMBER >= 0x30200000L
-    return SSL_get0_group_name(ssl);
-#elif OPENSSL_VERSION_NUMBER >= 0x30000000L
-    return SSL_group_to_name(ssl, SSL_get_negotiated_group(ssl));
+/* Whether this build carries its own OpenSSL. */
+#ifdef TB_BUNDLED_OPENSSL
+#define TB_BUNDLED 1
 #else
-    (void)ssl;
-    return NULL;
+#define TB_BUNDLED 0
 #endif
-}
+
+/* The negotiated key exchange group's name, NULL where this OpenSSL cannot tell. */
+const char *tb_ssl_group_name(SSL *ssl);
 
 /* The name of the compression in use, NULL for none; the bundled OpenSSL cannot compress. */
 static inline const char *tb_ssl_compression_name(SSL *ssl)
@@ -95,32 +92,9 @@ static inline const char *tb_ssl_compression_name(SSL *ssl)
 #endif
 }
 
-/* The names of the signature algorithms that this side and the peer used. */
-static inline const char *tb_ssl_signature_name(SSL *ssl)
-{
-#if OPENSSL_VERSION_NUMBER >= 0x30500000L
-    const char *name = NULL;
-
-    return SSL_get0_signature_name(ssl, &name) == 1 ? name : NULL;
-#else
-    int nid;
-
-    return SSL_get_signature_type_nid(ssl, &nid) == 1 ? OBJ_nid2sn(nid) : NULL;
-#endif
-}
-
-static inline const char *tb_ssl_peer_signature_name(SSL *ssl)
-{
-#if OPENSSL_VERSION_NUMBER >= 0x30500000L
-    const char *name = NULL;
-
-    return SSL_get0_peer_signature_name(ssl, &name) == 1 ? name : NULL;
-#else
-    int nid;
-
-    return SSL_get_peer_signature_type_nid(ssl, &nid) == 1 ? OBJ_nid2sn(nid) : NULL;
-#endif
-}
+/* The names of the signature algorithms that this side and the peer used, NULL for none. */
+const char *tb_ssl_signature_name(SSL *ssl);
+const char *tb_ssl_peer_signature_name(SSL *ssl);
 
 /* The names of the groups a context could use.  They belong to OpenSSL; only the array is ours. */
 typedef struct {
@@ -135,20 +109,6 @@ void tb_text_list_free(tb_text_list *list);
 
 /* The built-in signature algorithms' names, separated by colons, to be freed by OPENSSL_free; NULL
  * where this OpenSSL cannot tell. */
-static inline char *tb_ssl_builtin_sigalgs(void)
-{
-#if OPENSSL_VERSION_NUMBER >= 0x30500000L
-    return SSL_get1_builtin_sigalgs(NULL);
-#else
-    return NULL;
-#endif
-}
-
-/* Whether this build carries its own OpenSSL. */
-#ifdef TB_BUNDLED_OPENSSL
-#define TB_BUNDLED 1
-#else
-#define TB_BUNDLED 0
-#endif
+char *tb_ssl_builtin_sigalgs(void);
 
 #endif
