@@ -21,9 +21,10 @@ import shutil
 import subprocess
 import sys
 
-from core import headers
+from core import headers, openssl_match
 from openssl import build as openssl_build
 from openssl import cache
+from openssl import source as openssl_source
 from openssl.errors import BuildError, run_main
 from openssl.toolchain import MANDATORY, Toolchain
 
@@ -79,6 +80,7 @@ class Build(object):
         if not any(found.values()):
             raise BuildError("PYTHON3 and PYTHON2 are both empty: nothing to build")
         openssl_flags, libraries = self.openssl()
+        self.check_openssl(openssl_flags, libraries)
         for major in (3, 2):
             tree = os.path.join(self.output, "py%d" % major)
             if found[major] is None:
@@ -97,6 +99,11 @@ class Build(object):
         replace_link(library, link)
         archives = [os.path.join(link, "lib", name) for name in ("libssl.a", "libcrypto.a")]
         return ["-isystem", os.path.join(link, "include")], archives + ["-pthread", "-ldl"]
+
+    def check_openssl(self, openssl_flags, libraries):
+        bundled = openssl_source.version() if self.flavour == "bundled" else None
+        chooses_headers = self.toolchain.cppflags + self.toolchain.cflags + openssl_flags
+        openssl_match.check(self.toolchain.cc, chooses_headers, libraries + self.toolchain.ldflags, bundled)
 
     def build_one(self, major, found, openssl_flags, libraries, tree):
         directory = os.path.join(self.objects, "py%d" % major)

@@ -24,7 +24,7 @@ ARCHITECTURES = ("x86_64", "aarch64")
 
 def compiler(arch: str) -> dict[str, str]:
     """Environment variables that make the build use zig's C compiler for `arch` and glibc 2.17."""
-    zig = tools.zig()
+    zig = _zig()
     target = f"{arch}-linux-gnu.{GLIBC}"
     scratch = Path(cache.root()) / "zig"
     return {
@@ -39,8 +39,17 @@ def compiler(arch: str) -> dict[str, str]:
     }
 
 
+def _zig() -> str:
+    try:
+        return tools.zig()
+    except ValueError:
+        raise BuildError(
+            f"the cross compiler zig is not in {tools.environment()}: remove that directory and run make deps"
+        ) from None
+
+
 def _zig_version() -> str:
-    site_packages = Path(tools.zig()).parent.parent
+    site_packages = Path(_zig()).parent.parent
     (found,) = (item.version for item in distributions(path=[str(site_packages)]) if item.name == "ziglang")
     return found
 
