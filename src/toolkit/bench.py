@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make bench`: the module against raw C over the same OpenSSL, against `ssl` and pyOpenSSL, measured in turns.
+
+    python -m toolkit.bench [--quick] [--pythons 2.7,3.13] [--parts bulk,import,...]
+
+Prints a table of goals and ratios and writes build/bench/bench.json and bench.html. Times are CPU times. The exit
+status tells only whether it could measure: a goal that is missed is in the table. The quick mode has fewer kinds of
+work and fewer rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from openssl.errors import BuildError, run_main
+from toolkit import bench_fresh, bench_goals, bench_pip, bench_report, bench_rounds, bench_setup, builds
+from toolkit.bench_rounds import Series
+from toolkit.bench_workers import Contender, Crew, Equipment, Failed
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured: rounds, samples a round, CPU seconds a sample, and the sizes of what is counted once."""
+
+    quick: bool
+    rounds: int
+    tries: int
+    seconds: float
+    fresh_rounds: int
+    import_rounds: int
+    pairs: int
+    pip_rounds: int
+    megabytes: tuple[int, ...]
+    connections: tuple[int, ...]
+
+
+FULL = Effort(False, 7, 4, 0.02, 7, 25, 500, 15, (1, 16, 256, 1024), (100, 1000, 10000))
+QUICK = Effort(True, 3, 2, 0.015, 3, 9, 200, 5, (1, 64), (100, 1000))
+
+#: Parts measured by standing processes.
+STANDING: dict[str, Callable[[bool], Any]] = {
+    "bulk": bench_goals.bulk,
+    "handshake": bench_goals.handshakes,
+    "socket": bench_goals.sockets,
+}
+PARTS = (*STANDING, "import", "context", "memory", "threads", "growth", "pip")
+
+
+def measure(crew: Crew, effort: Effort, parts: set[str]) -> tuple[list[Series], dict[str, Any]]:
+    """All series, and what is no ratio."""
+    wanted = [each for name, make in STANDING.items() if name in parts for each in make(effort.quick)]
+    series = bench_rounds.run(wanted, crew, effort.rounds, effort.tries, effort.seconds) if wanted else []
+    extra: dict[str, Any] = {}
+    if "threads" in parts:
+        series.append(bench_fresh.threads(crew, effort.fresh_rounds, 20 * effort.seconds))
+    if "import" in parts:
+        series += bench_fresh.imports(crew, effort.import_rounds)
+    if "context" in parts:
+        series += bench_fresh.contexts(crew, effort.fresh_rounds)
+    if "memory" in parts:
+        series += bench_fresh.memory(crew, 1 if effort.quick else 3, effort.pairs)
+    if "growth" in parts:
+        extra["growth"] = bench_fresh.growth(crew, effort.megabytes, effort.connections)
+    if "pip" in parts:
+        series.append(bench_pip.downloads(effort.pip_rounds))
+    return series, extra
+
+
+def versions(crew: Crew) -> dict[str, str]:
+    """Who took part, with which OpenSSL."""
+    found = {"C": crew.ask(bench_goals.REFERENCE, "hello")["openssl"]}
+    for language in crew.equipment.pythons:
+        for kind in ("module", "ssl", *(["pyOpenSSL"] if language in crew.equipment.pyopenssl else [])):
+            who = Contender(kind, language)
+            try:
+                answer = crew.ask(who, "hello")
+                found[str(who)] = f"{answer['openssl']} on Python {answer['python']}"
+            except Failed as problem:
+                found[str(who)] = f"not measured: {problem}"
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="toolkit.bench", description="Measure speed and memory against the goals.")
+    parser.add_argument("--quick", action="store_true", help="fewer kinds of work and rounds: under 3 minutes")
+    parser.add_argument("--pythons", default=",".join(bench_setup.LANGUAGES), help="versions, separated by commas")
+    parser.add_argument("--parts", default=",".join(PARTS), help=f"of {','.join(PARTS)}")
+    chosen = parser.parse_args(arguments)
+    parts, languages = set(chosen.parts.split(",")), tuple(chosen.pythons.split(","))
+    if parts - set(PARTS):
+        raise BuildError(f"--parts: there is no {', '.join(sorted(parts - set(PARTS)))}; choose from {', '.join(PARTS)}")
+    effort = QUICK if chosen.quick else FULL
+    builds.bring_up_to_date("build")
+    started = time.monotonic()
+    crew = Crew(Equipment.prepare(languages))
+    try:
+        known = versions(crew)
+        series, extra = measure(crew, effort, parts)
+    finally:
+        crew.close()
+    goals = [*bench_goals.goals(languages), *bench_goals.fresh_goals(languages), *bench_pip.goals()]
+    verdicts = bench_rounds.judge(goals, series)
+    found = bench_report.document(series, verdicts, {"versions": known, "quick": effort.quick, **extra})
+    data, page = bench_report.write(bench_setup.OUTPUT, found, verdicts)
+    print(bench_report.table(verdicts))
+    for name, growth in extra.get("growth", {}).items():
+        print(bench_report.growth_lines(name, growth))
+    for each in series:
+        for who, reason in each.refused.items():
+            print(f"not measured: {who} in {each.name}: {reason}")
+    reached = sum(each.reached for each in verdicts)
+    print(f"{reached} of {len(verdicts)} goals reached; {found['noise']}")
+    print(f"bench: {time.monotonic() - started:.0f} s; {data} and {page}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The limit that no Python module can beat: the same work in C over the same OpenSSL.
+ *
+ *     reference CERTIFICATES
+ *
+ * Reads one command a line and answers each with one line of JSON, as worker.py does, so that the
+ * two can be measured in turns.  CERTIFICATES is a directory with {ec,rsa}.{pem,crt}.  All times are
+ * CPU times of this process, except in `threads`.
+ *
+ *     hello
+ *     bulk VERSION SUITE LENGTH SECONDS             MB/s through two connections and four BIO_s_mem
+ *     handshake VERSION KEY GROUP KIND SECONDS      handshakes/s, KIND is full or resumed
+ *     socket VERSION SUITE LENGTH MEGABYTES         MB/s over a socket pair, sender and receiver
+ *     context FILE DIRECTORY                        ms for a context that trusts both
+ *     memory VERSION PAIRS                          KiB a connection, idle and after use
+ *     threads LENGTH SECONDS                        speed of two threads over that of one (wall) */
+#define _GNU_SOURCE
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <malloc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LARGEST (1 << 20)
+
+static const char *certificates;
+
+static void fail(const char *what)
+{
+    ERR_print_errors_fp(stderr);
+    fprintf(stderr, "reference: %s failed\n", what);
+    exit(70);
+}
+
+static double seconds(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+#define CPU CLOCK_PROCESS_CPUTIME_ID
+
+static void *allocate(size_t size)
+{
+    void *memory = calloc(1, size);
+
+    if (memory == NULL)
+        fail("calloc");
+    return memory;
+}
+
+/* ---- contexts and connections --------------------------------------------------------------------- */
+
+typedef struct {
+    const char *name, *suite, *cipher_rsa, *cipher_ec;
+} suite;
+
+static const suite suites[] = {
+    {"aes128", "TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"},
+    {"aes256", "TLS_AES_256_GCM_SHA384", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384"},
+    {"chacha20", "TLS_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305", "ECDHE-ECDSA-CHACHA20-POLY1305"},
+};
+
+static const suite *find_suite(const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof suites / sizeof suites[0]; i++)
+        if (strcmp(suites[i].name, name) == 0)
+            return &suites[i];
+    fail(name);
+    return NULL;
+}
+
+typedef struct {
+    int version;
+    const char *suite, *key, *group;
+} settings;
+
+static int version_number(const char *name)
+{
+    return strcmp(name, "tls13") == 0 ? TLS1_3_VERSION : TLS1_2_VERSION;
+}
+
+/* With X25519 goes the curve of the ECDSA certificate, which TLS 1.2 asks for among the groups. */
+static const char *groups(const char *name)
+{
+    return strcmp(name, "X25519") == 0 ? "X25519:P-256" : name;
+}
+
+static SSL_CTX *make_context(int server, const settings *wanted)
+{
+    SSL_CTX *context = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+    const suite *chosen = find_suite(wanted->suite);
+    char path[4096];
+
+    if (context == NULL)
+        fail("SSL_CTX_new");
+    SSL_CTX_set_min_proto_version(context, wanted->version);
+    SSL_CTX_set_max_proto_version(context, wanted->version);
+    if (SSL_CTX_set_ciphersuites(context, chosen->suite) != 1 ||
+        SSL_CTX_set_cipher_list(context, strcmp(wanted->key, "ec") == 0 ? chosen->cipher_ec : chosen->cipher_rsa) != 1 ||
+        SSL_CTX_set1_groups_list(context, groups(wanted->group)) != 1)
+        fail("ciphers or groups");
+    /* What the module sets; see its context.c and connection.c. */
+    SSL_CTX_set_options(context, SSL_OP_ALL | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(context,
+                     SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_session_id_context(context, (const unsigned char *)"reference", 9);
+    snprintf(path, sizeof path, "%s/%s.%s", certificates, wanted->key, server ? "pem" : "crt");
+    if (server) {
+        if (SSL_CTX_use_certificate_chain_file(context, path) != 1 ||
+            SSL_CTX_use_PrivateKey_file(context, path, SSL_FILETYPE_PEM) != 1)
+            fail(path);
+    } else {
+        if (SSL_CTX_load_verify_locations(context, path, NULL) != 1)
+            fail(path);
+        SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    }
+    return context;
+}
+
+typedef struct {
+    SSL *client, *server;
+    BIO *client_in, *client_out, *server_in, *server_out;
+    char *moved; /* what is on its way between two BIOs */
+} pair;
+
+static BIO *new_memory(void)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+
+    if (bio == NULL)
+        fail("BIO_new");
+    BIO_set_mem_eof_return(bio, -1);
+    return bio;
+}
+
+static void set_names(SSL *client)
+{
+    if (SSL_set1_host(client, "localhost") != 1 || SSL_set_tlsext_host_name(client, "localhost") != 1)
+        fail("host name");
+}
+
+static void make_pair(pair *made, SSL_CTX *client, SSL_CTX *server, SSL_SESSION *session, char *moved)
+{
+    made->client = SSL_new(client);
+    made->server = SSL_new(server);
+    if (made->client == NULL || made->server == NULL)
+        fail("SSL_new");
+    made->client_in = new_memory();
+    made->client_out = new_memory();
+    made->server_in = new_memory();
+    made->server_out = new_memory();
+    made->moved = moved;
+    SSL_set_bio(made->client, made->client_in, made->client_out);
+    SSL_set_bio(made->server, made->server_in, made->server_out);
+    SSL_set_connect_state(made->client);
+    SSL_set_accept_state(made->server);
+    set_names(made->client);
+    if (session != NULL && SSL_set_session(made->client, session) != 1)
+        fail("SSL_set_session");
+}
+
+static void free_pair(pair *done)
+{
+    /* Without it, freeing a connection makes its session unusable. */
+    SSL_set_shutdown(done->client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_set_shutdown(done->server, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(done->client);
+    SSL_free(done->server);
+}
+
+static void pump(pair *moving, BIO *from, BIO *to)
+{
+    int length = (int)BIO_ctrl_pending(from);
+
+    if (length == 0)
+        return;
+    length = BIO_read(from, moving->moved, 2 * LARGEST);
+    if (length <= 0 || BIO_write(to, moving->moved, length) != length)
+        fail("pump");
+}
+
+static int step(SSL *end)
+{
+    int result = SSL_do_handshake(end);
+
+    if (result != 1 && SSL_get_error(end, result) != SSL_ERROR_WANT_READ)
+        fail("SSL_do_handshake");
+    return result == 1;
+}
+
+static void shake_hands(pair *ends)
+{
+    int client = 0, server = 0;
+
+    while (!client || !server) {
+        if (!client)
+            client = step(ends->client);
+        pump(ends, ends->client_out, ends->server_in);
+        if (!server)
+            server = step(ends->server);
+        pump(ends, ends->server_out, ends->client_in);
+    }
+}
+
+/* Takes in the session tickets that follow a TLS 1.3 handshake. */
+static void take_tickets(pair *ends)
+{
+    char unexpected[64];
+
+    if (SSL_read(ends->client, unexpected, sizeof unexpected) > 0)
+        fail("taking tickets");
+    ERR_clear_error();
+}
+
+static void print_facts(const SSL *ssl)
+{
+    printf("\"version\": \"%s\", \"cipher\": \"%s\", \"group\": \"%s\"", SSL_get_version(ssl), SSL_get_cipher_name(ssl),
+           SSL_get0_group_name((SSL *)ssl) != NULL ? SSL_get0_group_name((SSL *)ssl) : "");
+}
+
+/* ---- bulk -------------------------------------------------------------------------------------------- */
+
+#define READ_LENGTH 16384
+
+static void transfer(pair *ends, const char *data, size_t length, char *target)
+{
+    size_t received = 0;
+
+    if (SSL_write(ends->client, data, (int)length) != (int)length)
+        fail("SSL_write");
+    pump(ends, ends->client_out, ends->server_in);
+    for (;;) {
+        int part = SSL_read(ends->server, target, READ_LENGTH);
+
+        if (part <= 0) {
+            if (SSL_get_error(ends->server, part) != SSL_ERROR_WANT_READ)
+                fail("SSL_read");
+            break;
+        }
+        received += (size_t)part;
+    }
+    if (received != length)
+        fail("transfer");
+}
+
+static double bulk_speed(pair *ends, size_t length, double limit, clockid_t clock)
+{
+    char *data = allocate(length), *target = allocate(READ_LENGTH);
+    int each = length >= 65536 ? 2 : 32, i;
+    double started = seconds(clock), passed, total = 0;
+
+    memset(data, 'x', length);
+    do {
+        for (i = 0; i < each; i++)
+            transfer(ends, data, length, target);
+        total += (double)length * each;
+        passed = seconds(clock) - started;
+    } while (passed < limit);
+    free(data);
+    free(target);
+    return total / passed / 1e6;
+}
+
+/* The connected pair number `which` for these settings, made once. */
+static pair *standing_pair(const char *version, const char *suite_name, int which)
+{
+    static struct {
+        char name[40];
+        pair ends;
+    } known[8];
+    settings wanted = {version_number(version), suite_name, "rsa", "X25519"};
+    SSL_CTX *client, *server;
+    char name[40];
+    size_t i;
+
+    snprintf(name, sizeof name, "%s %s %d", version, suite_name, which);
+    for (i = 0; i < sizeof known / sizeof known[0] && known[i].name[0] != '\0'; i++)
+        if (strcmp(known[i].name, name) == 0)
+            return &known[i].ends;
+    if (i == sizeof known / sizeof known[0])
+        fail("too many kinds of connections");
+    strcpy(known[i].name, name);
+    client = make_context(0, &wanted);
+    server = make_context(1, &wanted);
+    make_pair(&known[i].ends, client, server, NULL, allocate(2 * LARGEST));
+    shake_hands(&known[i].ends);
+    take_tickets(&known[i].ends);
+    SSL_CTX_free(client);
+    SSL_CTX_free(server);
+    return &known[i].ends;
+}
+
+static void measure_bulk(char **words)
+{
+    pair *ends = standing_pair(words[0], words[1], 0);
+    double value = bulk_speed(ends, strtoul(words[2], NULL, 10), atof(words[3]), CPU);
+
+    printf("{\"value\": %.6g, ", value);
+    print_facts(ends->client);
+    printf("}\n");
+}
+
+/* ---- handshakes ----------------------------------------------------------------------------------------- */
+
+static void measure_handshake(char **words)
+{
+    settings wanted = {version_number(words[0]), "aes128", words[1], words[2]};
+    SSL_CTX *client = make_context(0, &wanted), *server = make_context(1, &wanted);
+    int resumed = strcmp(words[3], "resumed") == 0, count = 0;
+    char *moved = allocate(2 * LARGEST);
+    SSL_SESSION *session = NULL;
+    double started, passed;
+    pair ends;
+
+    make_pair(&ends, client, server, NULL, moved);
+    shake_hands(&ends);
+    take_tickets(&ends);
+    if (resumed)
+        session = SSL_get1_session(ends.client);
+    free_pair(&ends);
+    started = seconds(CPU);
+    for (;;) {
+        make_pair(&ends, client, server, session, moved);
+        shake_hands(&ends);
+        if (SSL_session_reused(ends.client) != resumed)
+            fail("resumption");
+        count++;
+        passed = seconds(CPU) - started;
+        if (passed >= atof(words[4]))
+            break;
+        free_pair(&ends);
+    }
+    printf("{\"value\": %.6g, ", count / passed);
+    print_facts(ends.client);
+    printf("}\n");
+    free_pair(&ends);
+    SSL_SESSION_free(session);
+    SSL_CTX_free(client);
+    SSL_CTX_free(server);
+    free(moved);
+}
+
+/* ---- sockets --------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    SSL *ssl;
+    size_t length, total;
+} sending;
+
+static void *send_all(void *argument)
+{
+    sending *job = argument;
+    char *data = allocate(job->length);
+    size_t sent;
+
+    for (sent = 0; sent < job->total; sent += job->length)
+        if (SSL_write(job->ssl, data, (int)job->length) != (int)job->length)
+            fail("SSL_write");
+    free(data);
+    return NULL;
+}
+
+static void *accept_one(void *ssl)
+{
+    if (SSL_do_handshake(ssl) != 1)
+        fail("SSL_accept");
+    return NULL;
+}
+
+static void measure_socket(char **words)
+{
+    settings wanted = {version_number(words[0]), words[1], "rsa", "X25519"};
+    size_t length = strtoul(words[2], NULL, 10), total = strtoul(words[3], NULL, 10) << 20, received = 0;
+    SSL_CTX *client_context = make_context(0, &wanted), *server_context = make_context(1, &wanted);
+    SSL *client = SSL_new(client_context), *server = SSL_new(server_context);
+    char *target = allocate(length);
+    int descriptors[2];
+    sending job;
+    double started, passed;
+    pthread_t thread;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, descriptors) != 0 || SSL_set_fd(client, descriptors[0]) != 1 ||
+        SSL_set_fd(server, descriptors[1]) != 1)
+        fail("socketpair");
+    SSL_set_connect_state(client);
+    SSL_set_accept_state(server);
+    set_names(client);
+    if (pthread_create(&thread, NULL, accept_one, server) != 0 || SSL_do_handshake(client) != 1)
+        fail("handshake over a socket");
+    pthread_join(thread, NULL);
+    job.ssl = server;
+    job.length = length;
+    job.total = total;
+    started = seconds(CPU);
+    if (pthread_create(&thread, NULL, send_all, &job) != 0)
+        fail("pthread_create");
+    while (received < total) {
+        int part = SSL_read(client, target, (int)length);
+
+        if (part <= 0)
+            fail("SSL_read");
+        received += (size_t)part;
+    }
+    pthread_join(thread, NULL);
+    passed = seconds(CPU) - started;
+    printf("{\"value\": %.6g, ", (double)total / passed / 1e6);
+    print_facts(client);
+    printf("}\n");
+    SSL_free(client);
+    SSL_free(server);
+    close(descriptors[0]);
+    close(descriptors[1]);
+    SSL_CTX_free(client_context);
+    SSL_CTX_free(server_context);
+    free(target);
+}
+
+/* ---- contexts and memory ------------------------------------------------------------------------------------ */
+
+static void measure_context(char **words)
+{
+    double started = seconds(CPU);
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+
+    if (context == NULL || SSL_CTX_load_verify_locations(context, words[0], NULL) != 1 ||
+        SSL_CTX_load_verify_locations(context, NULL, words[1]) != 1)
+        fail("context");
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    printf("{\"value\": %.6g, ", (seconds(CPU) - started) * 1e3);
+    printf("\"trusted\": %d}\n", sk_X509_OBJECT_num(X509_STORE_get0_objects(SSL_CTX_get_cert_store(context))));
+    SSL_CTX_free(context);
+}
+
+static double resident(void)
+{
+    FILE *stream = fopen("/proc/self/statm", "r");
+    long size, pages;
+
+    if (stream == NULL || fscanf(stream, "%ld %ld", &size, &pages) != 2)
+        fail("statm");
+    fclose(stream);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1024;
+}
+
+static void exchange(SSL *from, SSL *to, pair *ends, BIO *out, BIO *in)
+{
+    static char data[READ_LENGTH];
+
+    if (SSL_write(from, data, sizeof data) != (int)sizeof data)
+        fail("SSL_write");
+    pump(ends, out, in);
+    if (SSL_read(to, data, sizeof data) != (int)sizeof data)
+        fail("SSL_read");
+}
+
+static void measure_memory(char **words)
+{
+    settings wanted = {version_number(words[0]), "aes128", "ec", "X25519"};
+    SSL_CTX *client = make_context(0, &wanted), *server = make_context(1, &wanted);
+    long count = atol(words[1]), i;
+    pair *pairs = allocate((size_t)(count + 1) * sizeof *pairs);
+    char *moved = allocate(2 * LARGEST);
+    double before = 0, idle, used;
+
+    memset(moved, 1, 2 * LARGEST);
+    memset(pairs, 0, (size_t)(count + 1) * sizeof *pairs);
+    for (i = 0; i <= count; i++) { /* the first one pays what is paid once */
+        make_pair(&pairs[i], client, server, NULL, moved);
+        shake_hands(&pairs[i]);
+        take_tickets(&pairs[i]);
+        if (i == 0) {
+            malloc_trim(0);
+            before = resident();
+        }
+    }
+    idle = resident() - before;
+    for (i = 0; i <= count; i++) {
+        pair *ends = &pairs[i];
+
+        exchange(ends->client, ends->server, ends, ends->client_out, ends->server_in);
+        exchange(ends->server, ends->client, ends, ends->server_out, ends->client_in);
+    }
+    used = resident() - before;
+    printf("{\"value\": %.6g, \"used\": %.6g}\n", idle / (double)count / 2, used / (double)count / 2);
+}
+
+/* ---- threads --------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    pair *ends;
+    size_t length;
+    double limit, speed;
+} thread_job;
+
+static void *run_thread(void *argument)
+{
+    thread_job *job = argument;
+
+    job->speed = bulk_speed(job->ends, job->length, job->limit, CLOCK_MONOTONIC);
+    return NULL;
+}
+
+static void measure_threads(char **words)
+{
+    thread_job jobs[2];
+    pthread_t threads[2];
+    double alone = 0;
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        jobs[i].ends = standing_pair("tls13", "aes128", i);
+        jobs[i].length = strtoul(words[0], NULL, 10);
+        jobs[i].limit = atof(words[1]);
+    }
+    for (i = 0; i < 2; i++) {
+        run_thread(&jobs[i]);
+        alone += jobs[i].speed / 2;
+    }
+    for (i = 0; i < 2; i++)
+        if (pthread_create(&threads[i], NULL, run_thread, &jobs[i]) != 0)
+            fail("pthread_create");
+    for (i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    printf("{\"value\": %.6g}\n", (jobs[0].speed + jobs[1].speed) / alone);
+}
+
+/* ---- commands ------------------------------------------------------------------------------------------------------ */
+
+static void say_hello(char **words)
+{
+    (void)words;
+    printf("{\"openssl\": \"%s\"}\n", OpenSSL_version(OPENSSL_VERSION));
+}
+
+static const struct {
+    const char *name;
+    int words;
+    void (*act)(char **words);
+} commands[] = {
+    {"hello", 0, say_hello},          {"bulk", 4, measure_bulk},     {"handshake", 5, measure_handshake},
+    {"socket", 4, measure_socket},    {"context", 2, measure_context}, {"memory", 2, measure_memory},
+    {"threads", 2, measure_threads},
+};
+
+static void obey(char *line)
+{
+    char *words[8] = {NULL}, *rest = NULL, *word = strtok_r(line, " \n", &rest);
+    const char *name = word != NULL ? word : "";
+    int count = 0;
+    size_t i;
+
+    while (count < 8 && (word = strtok_r(NULL, " \n", &rest)) != NULL)
+        words[count++] = word;
+    for (i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(commands[i].name, name) == 0 && commands[i].words == count) {
+            commands[i].act(words);
+            fflush(stdout);
+            return;
+        }
+    fail(name);
+}
+
+int main(int count, char **words)
+{
+    char line[8192];
+
+    if (count != 2) {
+        fprintf(stderr, "usage: reference CERTIFICATES\n");
+        return 64;
+    }
+    certificates = words[1];
+    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+        fail("OPENSSL_init_ssl");
+    while (fgets(line, sizeof line, stdin) != NULL)
+        obey(line);
+    return 0;
+}

@@ -1,0 +1,520 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The work of reference.c with a Python module: `_tls_bootstrap`, `ssl` or pyOpenSSL.
+
+    python worker.py MODULE CERTIFICATES
+
+Reads one command a line and answers each with one line of JSON; the commands are those of reference.c, and
+`grow` and `share`, which only the module itself is asked for. Runs on 2.7 and 3.4 or later. A module that cannot be
+told which suites or groups of TLS 1.3 to use takes them from the file that OPENSSL_CONF names.
+"""
+
+from __future__ import print_function
+
+import gc
+import importlib
+import json
+import os
+import socket
+import sys
+import threading
+import time
+
+cpu = getattr(time, "process_time", None) or time.clock  # 2.7's time.clock() is the process's CPU time
+wall = getattr(time, "perf_counter", None) or time.time
+
+READ_LENGTH = 16384
+
+#: name -> (suite of TLS 1.3, cipher of TLS 1.2 with RSA, the same with ECDSA)
+SUITES = {
+    "aes128": ("TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"),
+    "aes256": ("TLS_AES_256_GCM_SHA384", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384"),
+    "chacha20": ("TLS_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305", "ECDHE-ECDSA-CHACHA20-POLY1305"),
+}
+
+
+class Standard(object):
+    """A module with the API of `ssl`."""
+
+    def __init__(self, name, certificates):
+        self.module = importlib.import_module(name)
+        self.certificates = certificates
+        self.want = self.module.SSLWantReadError
+        if hasattr(self.module, "PROTOCOL_TLS_CLIENT"):
+            self.protocols = (self.module.PROTOCOL_TLS_CLIENT, self.module.PROTOCOL_TLS_SERVER)
+        else:
+            self.protocols = (self.module.PROTOCOL_SSLv23, self.module.PROTOCOL_SSLv23)
+
+    def openssl(self):
+        return self.module.OPENSSL_VERSION
+
+    def context(self, server, version, suite, key, group):
+        module = self.module
+        context = module.SSLContext(self.protocols[server])
+        self._fix_version(context, version)
+        context.set_ciphers(SUITES[suite][2 if key == "ec" else 1])
+        if hasattr(context, "set_ciphersuites"):
+            context.set_ciphersuites(SUITES[suite][0])
+        if hasattr(context, "set_groups"):
+            # With X25519 goes the curve of the ECDSA certificate, which TLS 1.2 asks for among the groups.
+            context.set_groups("X25519:P-256" if group == "X25519" else group)
+        if server:
+            context.load_cert_chain(os.path.join(self.certificates, key + ".pem"))
+        else:
+            context.verify_mode = module.CERT_REQUIRED
+            context.check_hostname = True
+            context.load_verify_locations(os.path.join(self.certificates, key + ".crt"))
+        return context
+
+    def _fix_version(self, context, version):
+        module = self.module
+        if hasattr(context, "minimum_version"):
+            context.minimum_version = context.maximum_version = (
+                module.TLSVersion.TLSv1_3 if version == "tls13" else module.TLSVersion.TLSv1_2
+            )
+        else:
+            other = module.OP_NO_TLSv1_2 if version == "tls13" else module.OP_NO_TLSv1_3
+            context.options |= module.OP_NO_TLSv1 | module.OP_NO_TLSv1_1 | other
+
+    def pair(self, client, server, session=None):
+        """(client, server, their four buffers)"""
+        new = self.module.MemoryBIO
+        client_in, client_out, server_in, server_out = new(), new(), new(), new()
+        keywords = {"session": session} if session is not None else {}
+        return (
+            client.wrap_bio(client_in, client_out, server_hostname="localhost", **keywords),
+            server.wrap_bio(server_in, server_out, server_side=True),
+            client_in,
+            client_out,
+            server_in,
+            server_out,
+        )
+
+    def _step(self, end):
+        try:
+            end.do_handshake()
+            return True
+        except self.want:
+            return False
+
+    def shake_hands(self, ends):
+        client, server, client_in, client_out, server_in, server_out = ends
+        client_done = server_done = False
+        while not (client_done and server_done):
+            client_done = client_done or self._step(client)
+            data = client_out.read()
+            if data:
+                server_in.write(data)
+            server_done = server_done or self._step(server)
+            data = server_out.read()
+            if data:
+                client_in.write(data)
+
+    def take_tickets(self, ends):
+        try:
+            ends[0].read(64)
+            raise RuntimeError("data before any was sent")
+        except self.want:
+            pass
+
+    def let_go(self, ends):
+        pass
+
+    def session(self, ends):
+        return ends[0].session
+
+    def reused(self, ends):
+        return ends[0].session_reused
+
+    def facts(self, ends):
+        end = ends[0]
+        group = end.group() if hasattr(end, "group") else None
+        return {"version": end.version(), "cipher": end.cipher()[0], "group": group}
+
+    def transfer(self, ends, data, count):
+        """Moves `data` from the client to the server `count` times."""
+        client, server, _, client_out, server_in, _ = ends
+        write, take, give, read, want = client.write, client_out.read, server_in.write, server.read, self.want
+        length = len(data)
+        for _ in range(count):
+            if write(data) != length:
+                raise RuntimeError("a partial write into memory")
+            give(take())
+            received = 0
+            try:
+                while True:
+                    received += len(read(READ_LENGTH))
+            except want:
+                pass
+            if received != length:
+                raise RuntimeError("%d bytes of %d" % (received, length))
+
+    def exchange(self, ends, data):
+        """One record each way."""
+        client, server, client_in, client_out, server_in, server_out = ends
+        client.write(data)
+        server_in.write(client_out.read())
+        server.read(READ_LENGTH)
+        server.write(data)
+        client_in.write(server_out.read())
+        client.read(READ_LENGTH)
+
+    def sockets(self, client, server):
+        """(client, server) over a socket pair."""
+        one, other = socket.socketpair()
+        if sys.version_info[0] == 2:
+            one, other = socket.socket(_sock=one), socket.socket(_sock=other)
+        accepted = []
+        thread = threading.Thread(target=lambda: accepted.append(server.wrap_socket(other, server_side=True)))
+        thread.start()
+        connected = client.wrap_socket(one, server_hostname="localhost")
+        thread.join()
+        return connected, accepted[0]
+
+    def prepare_trust(self):
+        self.module.create_default_context, self.module.SSLContext  # noqa: B018  (resolved before the clock runs)
+
+    def trusting_context(self, cafile, capath):
+        return self.module.create_default_context(cafile=cafile, capath=capath)
+
+    def trusted(self, context):
+        return context.cert_store_stats()["x509"]
+
+
+class PyOpenSSL(Standard):
+    """pyOpenSSL has an API of its own; its connections hold their buffers."""
+
+    MODE_RELEASE_BUFFERS = 0x10  # which `ssl` and our module set
+
+    def __init__(self, name, certificates):
+        self.module = importlib.import_module("OpenSSL.SSL")
+        self.certificates = certificates
+        self.want = self.module.WantReadError
+
+    def openssl(self):
+        text = self.module.SSLeay_version(self.module.SSLEAY_VERSION)
+        return text.decode("ascii")
+
+    def context(self, server, version, suite, key, group):
+        module = self.module
+        context = module.Context(module.SSLv23_METHOD)
+        other = module.OP_NO_TLSv1 | module.OP_NO_TLSv1_1
+        other |= module.OP_NO_TLSv1_2 if version == "tls13" else getattr(module, "OP_NO_TLSv1_3", 0x20000000)
+        context.set_options(other | module.OP_NO_SSLv2 | module.OP_NO_SSLv3)
+        context.set_cipher_list(SUITES[suite][2 if key == "ec" else 1].encode("ascii"))
+        if hasattr(context, "set_tls13_ciphersuites"):
+            context.set_tls13_ciphersuites(SUITES[suite][0].encode("ascii"))
+        context.set_mode(self.MODE_RELEASE_BUFFERS)
+        if server:
+            path = os.path.join(self.certificates, key + ".pem")
+            context.use_certificate_chain_file(path)
+            context.use_privatekey_file(path)
+            context.set_session_id(b"reference")
+            context.set_session_cache_mode(module.SESS_CACHE_SERVER)
+        else:
+            context.load_verify_locations(os.path.join(self.certificates, key + ".crt"))
+            context.set_verify(module.VERIFY_PEER)
+        return context
+
+    def pair(self, client, server, session=None):
+        connecting = self.module.Connection(client, None)
+        connecting.set_connect_state()
+        connecting.set_tlsext_host_name(b"localhost")
+        if session is not None:
+            connecting.set_session(session)
+        accepting = self.module.Connection(server, None)
+        accepting.set_accept_state()
+        return connecting, accepting
+
+    def _move(self, one, other):
+        try:
+            data = one.bio_read(65536)
+        except self.want:
+            return
+        other.bio_write(data)
+
+    def shake_hands(self, ends):
+        client, server = ends
+        client_done = server_done = False
+        while not (client_done and server_done):
+            client_done = client_done or self._step(client)
+            self._move(client, server)
+            server_done = server_done or self._step(server)
+            self._move(server, client)
+
+    def let_go(self, ends):
+        for end in ends:
+            end.set_shutdown(3)
+
+    def session(self, ends):
+        return ends[0].get_session()
+
+    def reused(self, ends):
+        library = getattr(self.module, "_lib", None)
+        if hasattr(library, "SSL_session_reused"):
+            return bool(library.SSL_session_reused(ends[0]._ssl))
+        return None
+
+    def facts(self, ends):
+        return {"version": ends[0].get_protocol_version_name(), "cipher": ends[0].get_cipher_name(), "group": None}
+
+    def transfer(self, ends, data, count):
+        client, server = ends
+        write, take, give, read, want = client.send, client.bio_read, server.bio_write, server.recv, self.want
+        length = len(data)
+        room = length + length // 16 + 4096
+        for _ in range(count):
+            written = write(data)
+            while written < length:  # a record at a time
+                written += write(memoryview(data)[written:])
+            moved = take(room)
+            if give(moved) != len(moved):
+                raise RuntimeError("a partial write of ciphertext")
+            received = 0
+            try:
+                while True:
+                    received += len(read(READ_LENGTH))
+            except want:
+                pass
+            if received != length:
+                raise RuntimeError("%d bytes of %d" % (received, length))
+
+    def exchange(self, ends, data):
+        for one, other in (ends, ends[::-1]):
+            one.send(data)
+            other.bio_write(one.bio_read(65536))
+            other.recv(READ_LENGTH)
+
+    def prepare_trust(self):
+        pass
+
+    def trusting_context(self, cafile, capath):
+        context = self.module.Context(self.module.SSLv23_METHOD)
+        context.load_verify_locations(cafile, capath)
+        return context
+
+    def trusted(self, context):
+        return None
+
+
+class Worker(object):
+    """The commands."""
+
+    def __init__(self, api):
+        self.api = api
+        self.standing = {}
+
+    def hello(self):
+        return {"openssl": self.api.openssl(), "python": sys.version.split()[0]}
+
+    def _contexts(self, *settings):
+        return self.api.context(0, *settings), self.api.context(1, *settings)
+
+    def _connected(self, contexts, session=None):
+        ends = self.api.pair(*contexts, session=session)
+        self.api.shake_hands(ends)
+        return ends
+
+    def _standing_pair(self, version, suite, which=0):
+        if (version, suite, which) not in self.standing:
+            ends = self._connected(self._contexts(version, suite, "rsa", "X25519"))
+            self.api.take_tickets(ends)
+            self.standing[version, suite, which] = ends
+        return self.standing[version, suite, which]
+
+    def _bulk_speed(self, ends, length, limit, clock):
+        data = b"x" * length
+        each = 2 if length >= 65536 else 32
+        transfer, total = self.api.transfer, 0
+        started = clock()
+        while True:
+            transfer(ends, data, each)
+            total += length * each
+            passed = clock() - started
+            if passed >= limit:
+                return total / passed / 1e6
+
+    def bulk(self, version, suite, length, limit):
+        ends = self._standing_pair(version, suite)
+        value = self._bulk_speed(ends, int(length), float(limit), cpu)
+        return dict(self.api.facts(ends), value=value)
+
+    def handshake(self, version, key, group, kind, limit):
+        contexts = self._contexts(version, "aes128", key, group)
+        ends = self._connected(contexts)
+        self.api.take_tickets(ends)
+        session = self.api.session(ends) if kind == "resumed" else None
+        self.api.let_go(ends)
+        limit, count = float(limit), 0
+        started = cpu()
+        while True:
+            ends = self._connected(contexts, session)
+            count += 1
+            passed = cpu() - started
+            if passed >= limit:
+                break
+            self.api.let_go(ends)
+        if self.api.reused(ends) not in (kind == "resumed", None):
+            raise RuntimeError("a %s handshake was something else" % kind)
+        return dict(self.api.facts(ends), value=count / passed)
+
+    def socket(self, version, suite, length, megabytes):
+        client, server = self.api.sockets(*self._contexts(version, suite, "rsa", "X25519"))
+        data, target = b"x" * int(length), bytearray(int(length))
+        total, received = int(megabytes) << 20, 0
+
+        def send():
+            for _ in range(total // len(data)):
+                server.sendall(data)
+
+        thread = threading.Thread(target=send)
+        started = cpu()
+        thread.start()
+        receive = client.recv_into
+        while received < total:
+            part = receive(target)
+            if not part:
+                raise RuntimeError("the sender ended early")
+            received += part
+        thread.join()
+        value = total / (cpu() - started) / 1e6
+        facts = self.api.facts((client,))
+        client.close()
+        server.close()
+        return dict(facts, value=value)
+
+    def context(self, cafile, capath):
+        self.api.prepare_trust()
+        started = cpu()
+        made = self.api.trusting_context(cafile, capath)
+        value = (cpu() - started) * 1e3
+        return {"value": value, "trusted": self.api.trusted(made)}
+
+    def memory(self, version, pairs):
+        contexts = self._contexts(version, "aes128", "ec", "X25519")
+        kept, data = [], b"x" * READ_LENGTH
+        before = 0
+        for number in range(int(pairs) + 1):  # the first one pays what is paid once
+            kept.append(self._connected(contexts))
+            self.api.take_tickets(kept[-1])
+            if number == 0:
+                gc.collect()
+                before = resident()
+        gc.collect()
+        idle = resident() - before
+        for ends in kept:
+            self.api.exchange(ends, data)
+        gc.collect()
+        used = resident() - before
+        return {"value": idle / int(pairs) / 2, "used": used / int(pairs) / 2}
+
+    def threads(self, length, limit):
+        length, limit = int(length), float(limit)
+        ends = [self._standing_pair("tls13", "aes128", which) for which in (0, 1)]
+        alone = sum(self._bulk_speed(each, length, limit, wall) for each in ends) / 2
+        speeds = []
+        run = [
+            threading.Thread(target=lambda each=each: speeds.append(self._bulk_speed(each, length, limit, wall)))
+            for each in ends
+        ]
+        for thread in run:
+            thread.start()
+        for thread in run:
+            thread.join()
+        return {"value": sum(speeds) / alone}
+
+    def share(self, length, count):
+        """Two threads on two connections, then two on the same one: for contention.c, which counts the waits."""
+        data = b"x" * int(length)
+        ends = [self._standing_pair("tls13", "aes128", which) for which in (0, 1)]
+
+        def hammer(connections):
+            run = [
+                threading.Thread(target=lambda each=each: [each[0].write(data) for _ in range(int(count))])
+                for each in connections
+            ]
+            for thread in run:
+                thread.start()
+            for thread in run:
+                thread.join()
+
+        counter = importlib.import_module("ctypes").CDLL(None).tls_bootstrap_contended
+        apart = counter()
+        for each in ends:
+            self.api.transfer(each, data, 1)
+        before = counter()
+        run = [
+            threading.Thread(target=lambda each=each: self.api.transfer(each, data, int(count))) for each in ends
+        ]
+        for thread in run:
+            thread.start()
+        for thread in run:
+            thread.join()
+        apart = counter() - before
+        before = counter()
+        hammer([ends[0], ends[0]])
+        return {"apart": apart, "together": counter() - before}
+
+    def grow(self, megabytes):
+        """Puts so much ciphertext into a MemoryBIO before any of it is read."""
+        count = int(megabytes)
+        data = b"x" * (1 << 20)
+        client, server, _, client_out, server_in, _ = self._standing_pair("tls13", "aes128")
+        gc.collect()
+        before = resident()
+        started = cpu()
+        for _ in range(count):
+            client.write(data)
+        written = cpu() - started
+        pending = client_out.pending
+        filled = resident() - before
+        started = cpu()
+        received = 0
+        while client_out.pending:
+            server_in.write(client_out.read(1 << 20))
+            try:
+                while True:
+                    received += len(server.read(READ_LENGTH))
+            except self.api.want:
+                pass
+        read = cpu() - started
+        gc.collect()
+        if received != count << 20:
+            raise RuntimeError("%d bytes of %d MiB" % (received, count))
+        return {
+            "value": (written + read) / count * 1e3,
+            "write": written / count * 1e3,
+            "read": read / count * 1e3,
+            "pending": pending,
+            "filled": int(filled * 1024),
+            "left": int((resident() - before) * 1024),
+        }
+
+    def connections(self, count):
+        """Handshakes and keeps so many connections; CPU ms and KiB for each."""
+        contexts = self._contexts("tls13", "aes128", "ec", "X25519")
+        kept = [self._connected(contexts)]
+        gc.collect()
+        before, started = resident(), cpu()
+        for _ in range(int(count) // 2):
+            kept.append(self._connected(contexts))
+        passed = cpu() - started
+        return {"value": passed / int(count) * 1e3, "kib": (resident() - before) / int(count)}
+
+
+def resident():
+    """KiB."""
+    with open("/proc/self/statm") as stream:
+        return int(stream.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 1024.0
+
+
+def main():
+    name, certificates = sys.argv[1:]
+    worker = Worker((PyOpenSSL if name == "OpenSSL" else Standard)(name, certificates))
+    for line in iter(sys.stdin.readline, ""):
+        words = line.split()
+        print(json.dumps(getattr(worker, words[0])(*words[1:]), sort_keys=True))
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
