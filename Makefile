@@ -12,7 +12,7 @@ export PYTHON
 run = PYTHONPATH=src PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build portable check install install-module install-hook install-command demo test conformance pip-matrix pip-matrix-full lint audit clean
+.PHONY: help deps build portable check install install-module install-hook install-command demo test conformance pip-matrix pip-matrix-full lint audit bench clean
 
 help: ## list the verbs
 	@echo "usage: make VERB [VARIABLE=value ...]"
@@ -67,6 +67,9 @@ lint: ## ruff on the Python, compiler warnings as errors on the C
 
 audit: ## measure what the builds promise (build/audit/*.json); AUDIT="--only GATE,... --builds BUILD,..." for a part
 	@$(run) toolkit.audit $(AUDIT)
+
+bench: ## speed and memory against raw C, ssl and pyOpenSSL (build/bench/); BENCH=quick: under 3 minutes
+	@$(run) toolkit.bench $(patsubst quick,--quick,$(BENCH))
 
 clean: ## remove build/ and dist/ (the cache stays)
 	rm -rf build dist
