@@ -31,6 +31,7 @@ PACKAGES = {
     "debian-archive-keyring": "signatures of the Debian archive",
     "patch": "patches to the bundled OpenSSL",
     "binutils": "make audit (readelf, nm)",
+    "valgrind": "tests/bench: instruction counts (callgrind)",
     "dpkg-dev": "make deb",
     "debhelper": "make deb",
     "dh-python": "make deb",
