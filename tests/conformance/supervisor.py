@@ -33,7 +33,7 @@ CipherString = DEFAULT@SECLEVEL=0
 """
 
 #: Raised by hand when a change of these scripts makes other outcomes of runs with `ssl`.
-FORMAT = 1
+FORMAT = 2
 
 #: Variables that would make two runs differ, or a run differ between machines.
 DROPPED = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "OPENSSL_MODULES", "LD_PRELOAD")
