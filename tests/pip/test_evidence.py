@@ -29,7 +29,7 @@ def trace(*exporters, nonce=NONCE, pid=7, side="client"):
 
 
 def test_equal_exporter_values_of_all_connections_prove_use():
-    assert evidence.Match([served("11", "/simple/"), served("22")], trace("11", "22"), WHEEL).proves_use
+    assert evidence.Match([served("11", "/simple/"), served("22")], trace("11", "22"), WHEEL, 7).proves_use
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,8 @@ def test_equal_exporter_values_of_all_connections_prove_use():
         ([served("22")], trace("22", nonce=OTHER_NONCE)),  # a stale trace
         ([served("22")], trace("22", side="server")),
         ([served("22")], trace("22", pid=8)),  # the trace of another process
+        ([served("22", pid=8)], trace("22")),  # another process was connected
+        ([served("22", pid=8)], trace("22", pid=8)),  # pip let another process do all of it
         ([served("22"), served("22")], trace("22")),  # replayed: one entry proves one connection
         ([served("22"), served("33", "/simple/")], trace("22")),  # something else asked as well
         ([served("22", "/simple/")], trace("22")),  # the wheel came from elsewhere
@@ -48,7 +50,7 @@ def test_equal_exporter_values_of_all_connections_prove_use():
     ],
 )
 def test_anything_less_proves_nothing(connections, entries):
-    assert not evidence.Match(connections, entries, WHEEL).proves_use
+    assert not evidence.Match(connections, entries, WHEEL, 7).proves_use
 
 
 def test_a_damaged_trace_is_no_error():

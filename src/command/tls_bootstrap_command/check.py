@@ -7,7 +7,7 @@ What runs as the same user with the intention to deceive is out of scope: it cou
 import binascii
 import os
 
-from . import files, interpreters, packages, wheel
+from . import files, indexes, interpreters, packages, wheel
 from .errors import BROKEN, NO_PIP, NOT_USED, USED, CommandError
 from .guest import Workshop
 from .pip_run import Pip
@@ -176,15 +176,18 @@ def _refusal(report, stranger):
 def _mapped_file(report):
     """Is the file in pip's memory the one that the package installed?"""
     text = "the file mapped in pip's process is the installed one"
-    seen = [(served, entry) for served, entry in report.connections if "client_mapped" in served]
-    if not seen:
-        report.skip(text, "pip's process could not be looked at")
-        return
     core = report.interpreter.module["core"]
-    for served, entry in seen:
-        if core not in served["client_mapped"] or entry["core"] != core:
-            report.point(False, text, "mapped: %s, installed: %s" % (served["client_mapped"], core))
+    if not report.connections:
+        report.skip(text, "no connection is proven")
+        return
+    for served, entry in report.connections:
+        mapped = served.get("client_mapped", [entry["core"]])
+        if core not in mapped or entry["core"] != core:
+            report.point(False, text, "mapped: %s, by the trace: %s, installed: %s" % (mapped, entry["core"], core))
             return
+    if not all("client_mapped" in served for served, _ in report.connections):
+        report.skip(text, "pip's process could not be looked at; its trace names the installed file")
+        return
     package = packages.owner(core)
     if package is None:
         report.point(True, text + " (%s, which belongs to no package)" % core)
@@ -262,10 +265,11 @@ def _why_not_used(facts, runs):
     return "the hook is active but pip's connections are made by something else", None
 
 
-def run(workshop, chosen, tell):
+def run(workshop, chosen, tell, online=()):
     """Examine the chosen interpreters, or all of the system; return the list of Reports.
 
-    tell -- function(text) that shows progress
+    tell   -- function(text) that shows progress
+    online -- the indexes.Index objects to try as well; None among them is the configured one
     """
     reports = []
     for interpreter in chosen or interpreters.installed():
@@ -278,6 +282,11 @@ def run(workshop, chosen, tell):
             continue  # e.g. a pyenv shim in /usr/local/bin that has no version selected
         # A workshop each: what one interpreter's runs leave is never another's.
         with Workshop(workshop.guest) as own:
-            reports.append(examine(interpreter, own))
+            report = examine(interpreter, own)
+            reports.append(report)
+            if report.verdict == USED:
+                for index in online:
+                    tell("%s asks %s" % (interpreter.path, index.shown if index else "the configured index"))
+                    indexes.examine(report, own, index)
     choose_what_counts(reports)
     return reports

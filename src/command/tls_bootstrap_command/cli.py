@@ -5,7 +5,7 @@ import argparse
 import signal
 import sys
 
-from . import check, files, interpreters, output, record, runner, status
+from . import check, files, indexes, interpreters, output, record, runner, status
 from .errors import CANNOT_RUN, CommandError
 from .guest import Guest, Workshop
 
@@ -35,6 +35,8 @@ def make_parser():
     )
     checker.add_argument("--python", action="append", default=[], metavar="PATH", help="check this interpreter's pip")
     checker.add_argument("--pip", action="append", default=[], metavar="PATH", help="check this pip script")
+    checker.add_argument("--online", action="store_true", help="let pip ask the configured index too")
+    checker.add_argument("--index", action="append", default=[], metavar="URL", help="let pip ask this index too")
     checker.add_argument("--json", action="store_true", help="print JSON instead of TAP")
     checker.add_argument("--record", action="store_true", help="keep the result for `status` (root)")
     checker.add_argument("--quiet", action="store_true", help="print nothing but errors")
@@ -80,8 +82,9 @@ def main(arguments):
 def run_check(options):
     chosen = [interpreters.by_name(path) for path in options.python]
     chosen += [interpreters.by_pip(path) for path in options.pip]
+    online = [indexes.Index(url) for url in options.index] + ([None] if options.online else [])
     with Workshop(Guest()) as workshop:
-        reports = check.run(workshop, chosen, show_progress)
+        reports = check.run(workshop, chosen, show_progress, online)
     show_progress("")
     code = check.exit_code(reports)
     if options.json:

@@ -6,6 +6,20 @@ import os
 PASSED_ON = ("TLS_BOOTSTRAP_PIP", "TLS_BOOTSTRAP_CONF")  # they can only restrict
 
 
+# By which a user tells pip, or the library below it, where to connect and whom to trust.
+OF_PIP = (
+    "PIP_CERT PIP_CLIENT_CERT PIP_TRUSTED_HOST PIP_PROXY HTTPS_PROXY https_proxy ALL_PROXY all_proxy NO_PROXY no_proxy"
+    " REQUESTS_CA_BUNDLE CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR"
+).split()
+WHERE_TO = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CONFIG_FILE", "XDG_CONFIG_HOME")
+
+
+def of_the_caller(keep_index):
+    """What the caller's environment says about connections; with `keep_index` also about the index."""
+    names = OF_PIP + (list(WHERE_TO) if keep_index else [])
+    return dict((name, os.environ[name]) for name in names if name in os.environ)
+
+
 def for_children(home):
     """The environment of every child; `home` is the guest's own directory."""
     environment = {
@@ -35,10 +49,13 @@ def for_pip(home, trace, switched_off=False):
         PIP_DEFAULT_TIMEOUT="20",
         PIP_TIMEOUT="20",
         PIP_CACHE_DIR=os.path.join(home, "cache"),
-        NO_PROXY="*",
-        no_proxy="*",
         TLS_BOOTSTRAP_TRACE=trace,
     )
     if switched_off:
         environment["TLS_BOOTSTRAP_PIP"] = "0"
     return environment
+
+
+def for_loopback(home, trace, switched_off=False):
+    """As `for_pip`, and no proxy may be asked for it."""
+    return dict(for_pip(home, trace, switched_off), NO_PROXY="*", no_proxy="*")

@@ -37,9 +37,11 @@ class Match(object):
     matched   -- pairs (server's facts, trace entry) of equal exporter value
     unmatched -- served connections that no trace entry claims
     download  -- the pair that carried the wheel, or None
+
+    pid -- of the pip that was started: no other process may have made a connection
     """
 
-    def __init__(self, connections, trace, wheel_path):
+    def __init__(self, connections, trace, wheel_path, pid):
         self.served = [facts for facts in connections if facts["requests"]]
         self.failed = [facts for facts in connections if facts["error"] and not facts["requests"]]
         self.trace = trace
@@ -49,7 +51,7 @@ class Match(object):
         unused = dict((entry.get("exporter"), entry) for entry in trace if entry.get("exporter"))
         for facts in self.served:
             entry = unused.pop(facts["exporter"], None)
-            if entry is None or not _same_process(facts, entry):
+            if entry is None or not _is_of(pid, facts, entry):
                 self.unmatched.append(facts)
                 continue
             self.matched.append((facts, entry))
@@ -61,6 +63,6 @@ class Match(object):
         return self.download is not None and not self.unmatched
 
 
-def _same_process(facts, entry):
-    """The kernel's word on who was connected; true when the kernel does not tell."""
-    return facts.get("client_pid", entry.get("pid")) == entry.get("pid")
+def _is_of(pid, facts, entry):
+    """By the trace's word, and by the kernel's on who was connected where it tells that."""
+    return entry.get("pid") == pid and facts.get("client_pid", pid) == pid

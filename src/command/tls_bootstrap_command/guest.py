@@ -89,6 +89,14 @@ class Workshop(object):
             stream.write(data)
         return path
 
+    def replace(self, name, data):
+        """As `write`, but a file of that name may be there; return its path."""
+        try:
+            os.unlink(os.path.join(self.path, name))
+        except OSError:
+            pass
+        return self.write(name, data)
+
     def read(self, name, limit):
         """The bytes of a regular file of the guest's, at most `limit`; b"" when there is none."""
         path = os.path.join(self.path, name)

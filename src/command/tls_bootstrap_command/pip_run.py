@@ -24,7 +24,8 @@ class Pip(object):
             self._command = [interpreter.path, interpreter.pip_script]
         self._verb = None
 
-    def _run(self, arguments, variables, directory):
+    def run(self, arguments, variables, directory):
+        """Run this pip; return its Outcome. Raises CommandError when it cannot be started."""
         try:
             return processes.run(self._command + arguments, variables, directory, self._workshop.guest, PIP_LIMIT)
         except OSError as error:
@@ -34,13 +35,13 @@ class Pip(object):
         """The arguments that make this pip download without installing: asked from its own help."""
         if self._verb is None:
             variables = environment.for_children(directory)
-            commands = self._run(["--help"], variables, directory)
+            commands = self.run(["--help"], variables, directory)
             if commands.code != 0:
                 raise CommandError("pip --help %s" % commands.failure())
             if re.search(r"^\s+download\s", commands.out, re.MULTILINE):
                 self._verb = ["download", "--dest"]
             else:
-                options = self._run(["install", "--help"], variables, directory)
+                options = self.run(["install", "--help"], variables, directory)
                 if "--download " not in options.out:
                     raise CommandError("this pip knows neither `download` nor `install --download`")
                 self._verb = ["install", "--download"]
@@ -62,14 +63,14 @@ class Pip(object):
         target = self._workshop.directory(os.path.join(name, "downloads"))
         url = "https://%s:%d/simple" % (loopback_name(), server.ports[listener])
         server.begin(nonce)
-        outcome = self._run(
+        outcome = self.run(
             [verb, "-v", "--no-deps", option, target, "--index-url", url, "--cert", trusted, wheel.PROJECT],
-            environment.for_pip(home, trace, switched_off),
+            environment.for_loopback(home, trace, switched_off),
             home,
         )
         downloaded = self._workshop.read(os.path.join(name, "downloads", wheel.FILE_NAME), len(contents) + 1)
         entries = evidence.parse_trace(self._workshop.read(os.path.join(name, "trace"), TRACE_LIMIT), nonce)
-        match = evidence.Match(server.report(), entries, "/files/" + wheel.FILE_NAME)
+        match = evidence.Match(server.report(), entries, "/files/" + wheel.FILE_NAME, outcome.pid)
         return PipRun(outcome, downloaded == contents, match)
 
 

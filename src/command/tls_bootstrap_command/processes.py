@@ -11,10 +11,10 @@ OUTPUT_LIMIT = 1 << 20
 
 
 class Outcome(object):
-    """What became of a child: `code` (negative for a signal), `out`, `err` and `timed_out`."""
+    """What became of a child: its `pid`, `code` (negative for a signal), `out`, `err` and `timed_out`."""
 
-    def __init__(self, code, out, err, timed_out):
-        self.code, self.out, self.err, self.timed_out = code, out, err, timed_out
+    def __init__(self, pid, code, out, err, timed_out):
+        self.pid, self.code, self.out, self.err, self.timed_out = pid, code, out, err, timed_out
 
     def failure(self):
         """The last thing that the child said, or how it ended, in one line."""
@@ -58,7 +58,7 @@ def run(arguments, environment, directory, guest, limit):
         finally:
             timer.cancel()
             kill_group(process)  # grandchildren that outlived the child
-        return Outcome(code, _text(out), _text(err), bool(expired))
+        return Outcome(process.pid, code, _text(out), _text(err), bool(expired))
 
 
 def _text(stream):
