@@ -8,11 +8,14 @@ FLAVOUR ?= bundled
 ARCH ?= $(shell uname -m)
 DESTDIR ?=
 
+# One verb each; src/toolkit/releases.json tells what they are (a test compares).
+releases = el7 el8 el9 el10 ubuntu-14.04 ubuntu-16.04 ubuntu-18.04 ubuntu-20.04 ubuntu-22.04 ubuntu-24.04 ubuntu-26.04 debian-11 debian-12 debian-13
+
 export PYTHON
 run = PYTHONPATH=src PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build portable check install install-module install-hook install-command demo test conformance pip-matrix pip-matrix-full lint audit bench clean
+.PHONY: help deps build portable check install install-module install-hook install-command demo test conformance pip-matrix pip-matrix-full lint audit bench deb rpm repo portable-all dsc matrix control clean
 
 help: ## list the verbs
 	@echo "usage: make VERB [VARIABLE=value ...]"
@@ -67,6 +70,34 @@ lint: ## ruff on the Python, compiler warnings as errors on the C
 
 audit: ## measure what the builds promise (build/audit/*.json); AUDIT="--only GATE,... --builds BUILD,..." for a part
 	@$(run) toolkit.audit $(AUDIT)
+
+deb: portable-all ## the Debian packages of all releases, or of RELEASE=, from the portable binaries, in dist/deb
+	@$(run) toolkit.publish deb --release "$(RELEASE)"
+
+rpm: portable-all ## the RPMs of all releases, or of RELEASE=, from the portable binaries, in dist/rpm (root)
+	@$(run) toolkit.publish rpm --release "$(RELEASE)"
+
+repo: portable-all ## signed apt and yum repositories of all releases and architectures in dist/repo (root)
+	@$(run) toolkit.publish repo --release "$(RELEASE)"
+
+portable-all: ## the portable binaries of both architectures
+	@$(run) toolkit.portable --arch x86_64
+	@$(run) toolkit.portable --arch aarch64
+
+dsc: ## a Debian source package in dist/dsc (RELEASE=, FLAVOUR=bundled|system)
+	@$(run) toolkit.packages_debian --release "$(RELEASE)" --flavour $(FLAVOUR)
+
+el%: ## its packages: make el7 el8 el9 el10 ubuntu-14.04 ... (make matrix lists them)
+	@$(MAKE) --no-print-directory rpm RELEASE=$@
+
+ubuntu-% debian-%:
+	@$(MAKE) --no-print-directory deb RELEASE=$@
+
+matrix: ## the releases, their Pythons, tools and support dates (README=1 writes README.md's table)
+	@$(run) toolkit.releases $(if $(README),--readme)
+
+control: ## write debian/control and the spec's stacks anew from the release matrix
+	@$(run) toolkit.packages
 
 bench: ## speed and memory against raw C, ssl and pyOpenSSL (build/bench/); BENCH=quick: under 3 minutes
 	@$(run) toolkit.bench $(patsubst quick,--quick,$(BENCH))

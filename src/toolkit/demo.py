@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from openssl import cache
-from toolkit import published, repository, roots, trial, wheels
+from toolkit import published, releases, repository, roots, trial, wheels
 from toolkit.commands import CommandError
 from toolkit.packages import TOP
 
@@ -48,8 +48,12 @@ def _prepare(rows: Sequence[trial.Row], progress: _Progress) -> None:
     wheels.path(wheels.SERVED)
     published.prepare_roots(recipes, _WORK, tell)
     tell("packages")
-    files = published.build_packages(_WORK, tell)
-    published.make_repositories(files, _WORK, _WORK / "gnupg", tell)
+    built = published.build_packages(published.DEMO, _WORK, tell)
+    published.publish(built, _WORK / "repo", _WORK, _WORK / "gnupg", tell)
+
+
+def _manager(row: trial.Row) -> str:
+    return "apt" if releases.by_name(row.releases[0]).family == "deb" else "dnf"
 
 
 def _run_rows(rows: Sequence[trial.Row], progress: _Progress) -> list[trial.Result]:
@@ -58,7 +62,7 @@ def _run_rows(rows: Sequence[trial.Row], progress: _Progress) -> list[trial.Resu
             return trial.run(row, _WORK, published.portable_tree() / "py3", _WORK / "repo", url, progress.tell(row.name))
         except (CommandError, OSError, RuntimeError) as error:
             progress.tell(row.name)(f"stopped: {error}")
-            return trial.Result(row.name, "apt" if row.codename else "dnf", row.note, problems=[f"{row.name}: {error}"])
+            return trial.Result(row.name, _manager(row), row.note, problems=[f"{row.name}: {error}"])
 
     with repository.served(_WORK / "repo") as url:
         with concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:

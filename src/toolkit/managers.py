@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Protocol
 
 from toolkit import repository
 from toolkit.commands import Completed
+from toolkit.releases import Release
 from toolkit.roots import Root
 
 #: Every package of ours has this in its name.
@@ -22,7 +24,7 @@ class Manager(Protocol):
     name: str
 
     def add_repository(self, directory: Path, url: str) -> None:
-        """Write repository definition and key; ``directory`` holds the key, ``url`` serves it."""
+        """Write repository definition and key; ``directory`` holds both repositories, ``url`` serves it."""
 
     def remove_repository(self) -> None:
         """Undo add_repository."""
@@ -80,13 +82,14 @@ class Apt:
 
     name = "apt"
 
-    def __init__(self, root: Root, codename: str) -> None:
+    def __init__(self, root: Root, release: Release) -> None:
         self._root = root
-        self._codename = codename
-        self._files = _Files(root, f"/usr/share/keyrings/{repository.APT_KEY}")
+        self._release = release
+        self._files = _Files(root, repository.apt_key_path(release))
 
     def add_repository(self, directory: Path, url: str) -> None:
-        self._files.add(directory / repository.APT_KEY, repository.apt_source(url, self._codename))
+        definition = repository.apt_source(f"{url}/{repository.APT}", self._release)
+        self._files.add(directory / repository.APT / repository.APT_KEY, dict([definition]))
 
     def remove_repository(self) -> None:
         self._files.remove()
@@ -117,20 +120,25 @@ class Dnf:
 
     name = "dnf"
 
-    def __init__(self, root: Root) -> None:
+    def __init__(self, root: Root, releases: Sequence[Release]) -> None:
         self._root = root
-        self._files = _Files(root, f"/etc/pki/rpm-gpg/{repository.YUM_KEY}")
+        self._releases = releases
+        self._files = _Files(root, repository.YUM_KEY_PATH)
 
     def add_repository(self, directory: Path, url: str) -> None:
-        self._files.add(directory / repository.YUM_KEY, repository.yum_source(url))
+        machine = os.uname().machine
+        definitions = [
+            repository.yum_source(f"{url}/{repository.yum_part(release, machine)}", f"tls-bootstrap-{release.codename}")
+            for release in self._releases
+        ]
+        self._files.add(directory / repository.YUM / repository.YUM_KEY, dict(definitions))
 
     def remove_repository(self) -> None:
         self._files.remove()
 
     def _dnf(self, *arguments: str, check: bool = True) -> Completed:
-        return self._root.run(
-            ["dnf", "--assumeyes", "--releasever=9", "--setopt=metadata_expire=0", *arguments], check=check
-        )
+        options = ["--assumeyes", f"--releasever={self._releases[0].number}", "--setopt=metadata_expire=0"]
+        return self._root.run(["dnf", *options, *arguments], check=check)
 
     def refresh(self, *, check: bool = True) -> Completed:
         return self._dnf("makecache", "--refresh", check=check)

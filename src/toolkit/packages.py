@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Build the .deb and .rpm packages, by dpkg-buildpackage and rpmbuild, from this source tree.
+"""What the packages of both families are made from: a source tree, its version numbers, its one changelog.
 
-Both take their numbers from VERSION, src/openssl/version and CHANGES.md, and their
-binaries from PREBUILT when it is given: the published packages carry the portable
-tree. ``python -m toolkit.packages`` writes debian/control anew from control.in.
+``python -m toolkit.packages`` (`make control`) writes what is generated and committed anew: debian/control, and the
+spec's part from the release matrix.
 """
 
 from __future__ import annotations
 
 import datetime
 import email.utils
+import functools
 import hashlib
 import os
 import re
@@ -20,28 +20,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.commands import CLEAN_ENVIRONMENT, CommandError, run
-from toolkit.roots import Root
+from openssl import source
+from toolkit.commands import run
+from toolkit.releases import TOP
 
-TOP = Path(__file__).resolve().parents[2]
-_MAINTAINER = "tls-bootstrap maintainers <tls-bootstrap@lists.example.org>"
+NAME = "tls-bootstrap"
+MAINTAINER = "tls-bootstrap maintainers <tls-bootstrap@lists.example.org>"
 _CHANGELOG_COLUMNS = 76
 _HEADING = re.compile(r"^## (\d+(?:\.\d+)+) \((\d{4}-\d\d-\d\d)\)$")
 
-
-@dataclass(frozen=True)
-class DebianRelease:
-    """What debian/control depends on."""
-
-    debhelper: int
-    standards: str
-    python2: bool
-
-
-#: The committed control is the newest release's, which has no Python 2 any more.
-NEWEST = DebianRelease(debhelper=13, standards="4.7.2", python2=False)
-#: One set of packages for every release, built on the machine that publishes.
-PORTABLE = DebianRelease(debhelper=13, standards="4.6.2", python2=True)
+#: What a source package holds of the tree, beside the files at its top.
+_PARTS = ("debian", "rpm", "src")
 
 
 @dataclass(frozen=True)
@@ -52,15 +41,10 @@ class Change:
     date: datetime.date
     items: tuple[str, ...]
 
-
-def version(top: Path = TOP) -> str:
-    """The one version number, of the file VERSION."""
-    return (top / "VERSION").read_text(encoding="ascii").strip()
-
-
-def openssl_version(top: Path = TOP) -> str:
-    """The bundled OpenSSL's version."""
-    return (top / "src" / "openssl" / "version").read_text(encoding="ascii").strip()
+    @property
+    def moment(self) -> datetime.datetime:
+        """Its date as a time: changelogs and archives carry this one, never the clock's."""
+        return datetime.datetime.combine(self.date, datetime.time(12), datetime.timezone.utc)
 
 
 def changes(text: str) -> list[Change]:
@@ -89,14 +73,13 @@ def debian_changelog(history: Sequence[Change], suffix: str, codename: str) -> s
     """debian/changelog; ``suffix`` goes behind the Debian revision, as ``~debian.12~bookworm``."""
     sections = []
     for change in history:
-        moment = datetime.datetime.combine(change.date, datetime.time(12), datetime.timezone.utc)
         items = "".join(
             textwrap.fill(item, _CHANGELOG_COLUMNS, initial_indent="  * ", subsequent_indent="    ") + "\n"
             for item in change.items
         )
         sections.append(
-            f"tls-bootstrap ({change.version}-1{suffix}) {codename}; urgency=medium\n\n{items}\n"
-            f" -- {_MAINTAINER}  {email.utils.format_datetime(moment)}\n"
+            f"{NAME} ({change.version}-1{suffix}) {codename}; urgency=medium\n\n{items}\n"
+            f" -- {MAINTAINER}  {email.utils.format_datetime(change.moment)}\n"
         )
     return "\n".join(sections)
 
@@ -109,166 +92,107 @@ def rpm_changelog(history: Sequence[Change]) -> str:
             textwrap.fill(item, _CHANGELOG_COLUMNS, initial_indent="- ", subsequent_indent="  ") + "\n"
             for item in change.items
         ).replace("%", "%%")
-        sections.append(f"* {change.date:%a %b %d %Y} {_MAINTAINER} - {change.version}-1\n{items}")
+        sections.append(f"* {change.date:%a %b %d %Y} {MAINTAINER} - {change.version}-1\n{items}")
     return "\n".join(sections)
 
 
-def control(template: str, release: DebianRelease) -> str:
-    """debian/control for one release from control.in.
-
-    ``@NAME@`` stands for a value, a line ``@IF python2@`` starts what only releases with
-    Python 2 have, up to ``@ELSE@`` or ``@END@``.
-    """
-    wanted = True
-    lines = []
-    for line in template.splitlines():
-        if line == "@IF python2@":
-            wanted = release.python2
-        elif line == "@ELSE@":
-            wanted = not wanted
-        elif line == "@END@":
-            wanted = True
-        elif wanted:
-            lines.append(line)
-    debhelper = f"debhelper-compat (= {release.debhelper})" if release.debhelper >= 11 else "debhelper (>= 9)"
-    text = "\n".join(lines) + "\n"
-    return text.replace("@DEBHELPER@", debhelper).replace("@STANDARDS@", release.standards)
-
-
-def spec(text: str, history: Sequence[Change], numbers: tuple[str, str]) -> str:
-    """The spec with (our, OpenSSL's) version numbers and the changelog in place."""
-    for name, value in zip(("upstream_version", "openssl_version"), numbers):
-        text, found = re.subn(rf"^%global {name} .*$", f"%global {name} {value}", text, flags=re.MULTILINE)
-        if found != 1:
-            raise ValueError(f"rpm/tls-bootstrap.spec: expected one line '%global {name} …', found {found}")
-    return text.rstrip("\n") + "\n" + rpm_changelog(history)
-
-
-#: What a source package holds of the tree, beside the files at its top.
-_PARTS = ("debian", "rpm", "src")
-
-
-def sources() -> list[str]:
-    """Relative paths of every file that belongs into a source package.
-
-    In a checkout these are the files that git knows or would add; a tree without git,
-    unpacked from a source archive, holds nothing else but byte code.
-    """
-    if (TOP / ".git").exists():
-        listing = run(
-            ["git", "-C", TOP, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], errors_apart=True
-        ).output
-        names = listing.split("\0")
-    else:
-        found = [path for part in _PARTS for path in (TOP / part).rglob("*") if "__pycache__" not in path.parts]
-        names = [str(path.relative_to(TOP)) for path in [*TOP.glob("*"), *found] if path.is_symlink() or path.is_file()]
-    wanted = (name for name in names if name and ("/" not in name or name.split("/")[0] in _PARTS))
-    return sorted(name for name in wanted if os.path.lexists(TOP / name))
-
-
-def _source_tree(parent: Path) -> Path:
-    """A copy of the sources as ``parent/tls-bootstrap-VERSION``."""
-    target = parent / f"tls-bootstrap-{version()}"
-    for name in sources():
-        copy = target / name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(TOP / name, copy, follow_symlinks=False)
-    return target
-
-
-def content_key(prebuilt: Path) -> str:
-    """A digest of all that the packages are made of: sources, binaries and the tools' versions."""
-    digest = hashlib.sha256()
-    binaries = [path for path in sorted(prebuilt.rglob("*")) if path.is_file() and not path.name.startswith(".")]
-    for path in [TOP / name for name in sources()] + binaries:
-        content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
-        digest.update(f"{path}\0{path.lstat().st_mode}\0{len(content)}\0".encode())
-        digest.update(content)
-    tools = ["dpkg-dev", "debhelper", "dh-python"]
-    digest.update(run(["dpkg-query", "--show", *tools], errors_apart=True).output.encode())
-    return digest.hexdigest()
-
-
-def _history() -> list[Change]:
-    history = changes((TOP / "CHANGES.md").read_text(encoding="utf-8"))
-    if history[0].version != version():
-        raise ValueError(f"CHANGES.md begins with {history[0].version}, VERSION says {version()}")
-    return history
-
-
-def build_debs(work: Path, prebuilt: Path, codename: str, log: Path, suffix: str = "") -> list[Path]:
-    """The .deb files, made by dpkg-buildpackage in ``work`` (a new directory)."""
-    work.mkdir(parents=True)
-    tree = _source_tree(work)
-    debian = tree / "debian"
-    (debian / "changelog").write_text(debian_changelog(_history(), suffix, codename), encoding="utf-8")
-    template = (debian / "control.in").read_text(encoding="utf-8")
-    (debian / "control").write_text(control(template, PORTABLE), encoding="utf-8")
-    environment = {**CLEAN_ENVIRONMENT, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PREBUILT": str(prebuilt)}
-    # -d: the binaries are there already, so what compiling them needs is not asked for.
-    run(
-        ["dpkg-buildpackage", "--build=binary", "-d", "--unsigned-changes", "--unsigned-buildinfo"],
-        directory=tree, environment=environment, log=log,
-    )
-    return sorted(work.glob("*.deb"))
-
-
 @dataclass(frozen=True)
-class RpmTarget:
-    """The macros of a release that its own rpm configuration would set."""
+class Source:
+    """A source tree that packages are made from: this checkout, or another version of it."""
 
-    name: str
-    defines: tuple[tuple[str, str], ...]
+    top: Path = TOP
+
+    @property
+    def version(self) -> str:
+        """The one version number, of the file VERSION."""
+        return (self.top / "VERSION").read_text(encoding="ascii").strip()
+
+    @property
+    def openssl_version(self) -> str:
+        """The bundled OpenSSL's version."""
+        return (self.top / "src" / "openssl" / "version").read_text(encoding="ascii").strip()
+
+    @property
+    def history(self) -> list[Change]:
+        """The changelog; its newest section is this version's, or ValueError."""
+        found = changes((self.top / "CHANGES.md").read_text(encoding="utf-8"))
+        if found[0].version != self.version:
+            raise ValueError(f"CHANGES.md begins with {found[0].version}, VERSION says {self.version}")
+        return found
+
+    def portable(self, machine: str) -> Path:
+        """Where ``make portable`` leaves the binaries for a machine, as uname names it."""
+        return self.top / "build" / "portable" / machine
+
+    def files(self) -> list[str]:
+        """Relative paths of every file that belongs into a source package.
+
+        In a checkout these are the files that git knows or would add; a tree without git,
+        unpacked from a source archive, holds nothing else but byte code.
+        """
+        if (self.top / ".git").exists():
+            listing = run(
+                ["git", "-C", self.top, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], errors_apart=True
+            ).output
+            names = listing.split("\0")
+        else:
+            below = [path for part in _PARTS for path in (self.top / part).rglob("*") if "__pycache__" not in path.parts]
+            found = [path for path in [*self.top.glob("*"), *below] if path.is_symlink() or path.is_file()]
+            names = [str(path.relative_to(self.top)) for path in found]
+        wanted = (name for name in names if name and ("/" not in name or name.split("/")[0] in _PARTS))
+        return sorted(name for name in wanted if os.path.lexists(self.top / name))
+
+    def copy(self, parent: Path, *, without: Sequence[str] = ()) -> Path:
+        """A copy as ``parent/tls-bootstrap-VERSION``, the directories ``without`` left out."""
+        target = parent / f"{NAME}-{self.version}"
+        for name in self.files():
+            if name.split("/")[0] in without:
+                continue
+            copy = target / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(self.top / name, copy, follow_symlinks=False)
+        return target
+
+    def archive(self, target: Path, *, without: Sequence[str] = ()) -> Path:
+        """A .tar.gz of the tree, equal to the byte wherever and whenever it is made."""
+        parent = target.with_name(f".{target.name}.tree")
+        tree = self.copy(parent, without=without)
+        moment = f"@{int(self.history[0].moment.timestamp())}"
+        run([
+            "tar", "-C", parent, "--sort=name", "--format=gnu", "--owner=0", "--group=0", "--numeric-owner",
+            f"--mtime={moment}", "--mode=u+rw,go=rX", "-cf", target.with_suffix(""), tree.name,
+        ])  # fmt: skip
+        run(["gzip", "-9n", "--force", target.with_suffix("")])
+        shutil.rmtree(parent)
+        return target
+
+    @functools.lru_cache(maxsize=4)  # noqa: B019  (a tree is not changed while packages are made from it)
+    def digest(self) -> str:
+        """SHA-256 over the names, modes and contents of all its files."""
+        return digest_of([(name, self.top / name) for name in self.files()])
 
 
-EL9 = RpmTarget(
-    "el9",
-    (
-        ("dist", ".el9"),
-        ("rhel", "9"),
-        ("_libdir", "/usr/lib64"),
-        ("_with_python2", "1"),
-        ("__python3", "/usr/bin/python3.9"),
-        ("__python2", "/usr/bin/python2.7"),
-        ("python3_version", "3.9"),
-        ("set_build_flags", "%{nil}"),
-    ),
-)
+def digest_of(files: Sequence[tuple[str, Path]]) -> str:
+    """SHA-256 over (name, file) pairs: names, modes and contents."""
+    total = hashlib.sha256()
+    for name, path in files:
+        content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
+        total.update(f"{name}\0{path.lstat().st_mode:o}\0{len(content)}\0".encode())
+        total.update(content)
+    return total.hexdigest()
 
 
-def build_rpms(root: Root, work: Path, prebuilt: Path, target: RpmTarget) -> list[Path]:
-    """The .rpm files, made by the rpmbuild of ``root``, which has the interpreters, into ``work``."""
-    work.mkdir(parents=True)
-    top = root.make_directory("/rpmbuild")
-    for name in ("SOURCES", "SPECS"):
-        (top / name).mkdir()
-    tree = _source_tree(work)
-    run(["tar", "-C", work, "-czf", top / "SOURCES" / f"{tree.name}.tar.gz", tree.name], log=root.log)
-    text = (tree / "rpm" / "tls-bootstrap.spec").read_text(encoding="utf-8")
-    (top / "SPECS" / "tls-bootstrap.spec").write_text(
-        spec(text, _history(), (version(), openssl_version())), encoding="utf-8"
-    )
-    shutil.copytree(prebuilt, top / "prebuilt")
-    defines = [word for name, value in target.defines for word in ("--define", f"{name} {value}")]
-    # --nodeps: what the root has came from .deb files and has other names there.
-    root.run(
-        ["rpmbuild", "-bb", "--nodeps", "--define", "_topdir /rpmbuild", *defines,
-         "/rpmbuild/SPECS/tls-bootstrap.spec"],
-        environment={"PREBUILT": "/rpmbuild/prebuilt"},
-        network=False,
-    )
-    packages = [Path(shutil.copy(package, work)) for package in sorted((top / "RPMS").rglob("*.rpm"))]
-    if not packages:
-        raise CommandError(f"rpmbuild left no package; see {root.log}")
-    return packages
+def openssl_tarball() -> Path:
+    """The pinned tarball of OpenSSL, unchanged: Source1, and the component of the Debian source package."""
+    return Path(source.tarball())
 
 
 def main() -> int:
-    """Write debian/control, the newest release's, from control.in."""
-    debian = TOP / "debian"
-    text = control((debian / "control.in").read_text(encoding="utf-8"), NEWEST)
-    (debian / "control").write_text(text, encoding="utf-8")
-    print("debian/control written from debian/control.in")
+    """Write debian/control and the spec's part from the matrix."""
+    from toolkit import packages_debian, packages_rpm
+
+    for path in (packages_debian.write_control(TOP), packages_rpm.write_matrix(TOP)):
+        print(f"{path.relative_to(TOP)} written")
     return 0
 
 

@@ -12,25 +12,35 @@ import lzma
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.commands import run
+from toolkit.releases import Release
 from toolkit.signing import Key
 
-#: File names of the public key at the top of each repository.
+#: Where the repositories lie below the served directory.
+APT = "apt"
+YUM = "yum"
+
+#: File names of the public key: binary for apt, armored for rpm.
 APT_KEY = "tls-bootstrap-archive-keyring.gpg"
 YUM_KEY = "RPM-GPG-KEY-tls-bootstrap"
 
+#: Directory of the source packages beside those of the machines.
+SOURCE = "source"
+
 _ORIGIN = "tls-bootstrap"
+_SOURCE_FILES = (".dsc", ".tar.gz", ".tar.xz")
 
 
-@dataclass(frozen=True)
-class Suite:
-    """One release of a distribution in the apt repository."""
+def pool(release: Release) -> str:
+    """Where a deb release's packages lie, below the apt repository."""
+    return f"pool/{release.codename}"
 
-    codename: str
-    architectures: tuple[str, ...] = ("amd64",)
+
+def yum_part(release: Release, machine: str) -> str:
+    """Where an rpm release's packages for a machine (or SOURCE) lie, below the served directory."""
+    return f"{YUM}/{release.codename}/{machine}"
 
 
 def _write_by_hash(path: Path, content: bytes) -> None:
@@ -41,51 +51,47 @@ def _write_by_hash(path: Path, content: bytes) -> None:
     named.write_bytes(content)
 
 
-def make_apt(directory: Path, packages: Sequence[Path], suites: Sequence[Suite], key: Key, log: Path) -> None:
-    """Put .deb files into a repository with by-hash indexes, InRelease and Release.gpg for each suite."""
-    pool = directory / "pool" / "main" / "t" / "tls-bootstrap"
-    pool.mkdir(parents=True)
-    for package in packages:
-        shutil.copy(package, pool)
-    for suite in suites:
-        place = directory / "dists" / suite.codename
-        for architecture in suite.architectures:
-            index = place / "main" / f"binary-{architecture}"
-            index.mkdir(parents=True)
-            listing = run(
-                ["apt-ftparchive", "--arch", architecture, "packages", "pool"], directory=directory, log=log, errors_apart=True
-            ).output.encode()
-            _write_by_hash(index / "Packages", listing)
-            _write_by_hash(index / "Packages.gz", gzip.compress(listing, mtime=0))
-            _write_by_hash(index / "Packages.xz", lzma.compress(listing))
-        release = place / "Release"
-        fields = {
-            "Origin": _ORIGIN,
-            "Label": _ORIGIN,
-            "Suite": suite.codename,
-            "Codename": suite.codename,
-            "Architectures": " ".join(suite.architectures),
-            "Components": "main",
-            "Acquire-By-Hash": "yes",
-        }
-        options = [word for name, value in fields.items() for word in ("-o", f"APT::FTPArchive::Release::{name}={value}")]
-        release.write_text(run(["apt-ftparchive", *options, "release", place], log=log, errors_apart=True).output, encoding="utf-8")
-        key.sign_clear(release, place / "InRelease")
-        key.sign_detached(release, place / "Release.gpg")
-    key.export(directory / APT_KEY, armor=False)
-
-
-def make_yum(directory: Path, packages: Sequence[Path], key: Key, log: Path) -> None:
-    """Put .rpm files, each signed, into a repository with signed metadata."""
+def _write_index(directory: Path, name: str, listing: bytes) -> None:
     directory.mkdir(parents=True)
-    copies = [Path(shutil.copy(package, directory)) for package in packages]
-    key.sign_rpms(copies)
-    sign_yum_metadata(directory, key, log)
-    key.export(directory / YUM_KEY, armor=True)
+    _write_by_hash(directory / name, listing)
+    _write_by_hash(directory / f"{name}.gz", gzip.compress(listing, mtime=0))
+    _write_by_hash(directory / f"{name}.xz", lzma.compress(listing))
 
 
-def sign_yum_metadata(directory: Path, key: Key, log: Path) -> None:
-    """(Re)make repodata: gz and SHA-256 set explicitly, the newest that EL 7's yum reads."""
+def index_suite(directory: Path, release: Release, architectures: Sequence[str], key: Key, log: Path) -> None:
+    """Write the indexes of one suite from its pool: by-hash, InRelease and Release.gpg.
+
+    ``directory`` is the apt repository; the pool may hold several versions, all are listed.
+    """
+    place = directory / "dists" / release.codename
+    for architecture in architectures:
+        words = ["apt-ftparchive", "--arch", architecture, "packages", pool(release)]
+        listing = run(words, directory=directory, log=log, errors_apart=True).output.encode()
+        _write_index(place / "main" / f"binary-{architecture}", "Packages", listing)
+    if any((directory / pool(release)).glob("*.dsc")):
+        listing = run(["apt-ftparchive", "sources", pool(release)], directory=directory, log=log, errors_apart=True).output
+        _write_index(place / "main" / SOURCE, "Sources", listing.encode())
+    fields = {
+        "Origin": _ORIGIN,
+        "Label": _ORIGIN,
+        "Suite": release.codename,
+        "Codename": release.codename,
+        "Version": release.number,
+        "Architectures": " ".join(architectures),
+        "Components": "main",
+        "Description": f"modern TLS for the system's pip on {release.title}",
+        "Acquire-By-Hash": "yes",
+    }
+    options = [word for name, value in fields.items() for word in ("-o", f"APT::FTPArchive::Release::{name}={value}")]
+    text = run(["apt-ftparchive", *options, "release", place], log=log, errors_apart=True).output
+    (place / "Release").write_text(text, encoding="utf-8")
+    key.sign_clear(place / "Release", place / "InRelease")
+    key.sign_detached(place / "Release", place / "Release.gpg")
+
+
+def index_yum(directory: Path, key: Key, log: Path) -> None:
+    """(Re)make repodata of a directory of signed packages: gz and SHA-256, the newest that EL 7's yum reads."""
+    shutil.rmtree(directory / "repodata", ignore_errors=True)
     run(
         ["createrepo_c", "--quiet", "--checksum", "sha256", "--general-compress-type", "gz", "--no-database", directory],
         log=log,
@@ -93,25 +99,38 @@ def sign_yum_metadata(directory: Path, key: Key, log: Path) -> None:
     key.sign_detached(directory / "repodata" / "repomd.xml", directory / "repodata" / "repomd.xml.asc")
 
 
-def apt_source(url: str, codename: str) -> dict[str, str]:
-    """Path and content of what an administrator adds to a Debian system, the key excepted."""
-    return {
-        "/etc/apt/sources.list.d/tls-bootstrap.sources": (
-            f"Types: deb\nURIs: {url}\nSuites: {codename}\nComponents: main\n"
-            f"Signed-By: /usr/share/keyrings/{APT_KEY}\n"
-        )
-    }
+def is_source(path: Path) -> bool:
+    """Whether a file is part of a Debian source package."""
+    return path.name.endswith(_SOURCE_FILES)
 
 
-def yum_source(url: str) -> dict[str, str]:
-    """Path and content of what an administrator adds to an Enterprise Linux system, the key excepted."""
-    return {
-        "/etc/yum.repos.d/tls-bootstrap.repo": (
-            "[tls-bootstrap]\nname=tls-bootstrap\n"
-            f"baseurl={url}\nenabled=1\ngpgcheck=1\nrepo_gpgcheck=1\n"
-            f"gpgkey=file:///etc/pki/rpm-gpg/{YUM_KEY}\n"
+def apt_source(url: str, release: Release) -> tuple[str, str]:
+    """Path and content of what makes the repository at ``url`` (its apt directory) known to a release's apt."""
+    if "deb822 sources" in release.features and "signed-by" in release.features:
+        return (
+            "/etc/apt/sources.list.d/tls-bootstrap.sources",
+            f"Types: deb\nURIs: {url}\nSuites: {release.codename}\nComponents: main\n"
+            f"Signed-By: {apt_key_path(release)}\n",
         )
-    }
+    return "/etc/apt/sources.list.d/tls-bootstrap.list", f"deb {url} {release.codename} main\n"
+
+
+def apt_key_path(release: Release) -> str:
+    """Where a release's apt finds the key: Ubuntu 14.04's trusts all in one directory and knows no signed-by."""
+    directory = "/usr/share/keyrings" if "signed-by" in release.features else "/etc/apt/trusted.gpg.d"
+    return f"{directory}/{APT_KEY}"
+
+
+#: Where rpm finds the key.
+YUM_KEY_PATH = f"/etc/pki/rpm-gpg/{YUM_KEY}"
+
+
+def yum_source(url: str, name: str = "tls-bootstrap", title: str = "tls-bootstrap") -> tuple[str, str]:
+    """Path and content of what makes the repository at ``url`` known to yum and dnf."""
+    return (
+        f"/etc/yum.repos.d/{name}.repo",
+        f"[{name}]\nname={title}\nbaseurl={url}\nenabled=1\ngpgcheck=1\nrepo_gpgcheck=1\ngpgkey=file://{YUM_KEY_PATH}\n",
+    )
 
 
 class _Files(http.server.SimpleHTTPRequestHandler):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,7 @@ Release: 1
 Summary: The files of a throw-away root, as one package
 License: various
 AutoReqProv: no
-Provides: python(abi) = 3.9
-Provides: python(abi) = 2.7
+@PYTHONS@
 Provides: python3 = 3.9, python2 = 2.7.18
 Provides: rtld(GNU_HASH)
 Provides: ca-certificates
@@ -76,8 +76,11 @@ def _quoted(path: str) -> str:
     return '"' + path.replace("%", "%%") + '"'
 
 
-def register(root: Root) -> None:
-    """Build the package inside ``root`` and enter it into rpm's database there."""
+def register(root: Root, versions: Sequence[str]) -> None:
+    """Build the package inside ``root`` and enter it into rpm's database there.
+
+    It provides ``python(abi)`` of each of the ``versions``.
+    """
     paths = _paths(root.path)
     work = root.make_directory("/rootfs")
     (work / "paths").write_text("".join(f".{path}\n" for path, _ in paths), encoding="utf-8")
@@ -89,7 +92,8 @@ def register(root: Root) -> None:
     (work / "libraries").write_text(listing + "\n", encoding="utf-8")
     provides = root.run(["sh", "-c", "/usr/lib/rpm/elfdeps --provides < /rootfs/libraries"]).output.split("\n")
     lines = "\n".join(f"Provides: {name}" for name in sorted(set(filter(None, provides))))
-    (work / "rootfs.spec").write_text(_SPEC.replace("@LIBRARIES@", lines), encoding="utf-8")
+    pythons = "\n".join(f"Provides: python(abi) = {version}" for version in versions)
+    (work / "rootfs.spec").write_text(_SPEC.replace("@LIBRARIES@", lines).replace("@PYTHONS@", pythons), encoding="utf-8")
     defines = [word for name, value in _DEFINES.items() for word in ("--define", f"{name} {value}")]
     # rpmbuild classifies every file, which takes minutes with libmagic's own thousands of rules.
     (work / "magic").write_text("0 string \\177ELF ELF\n", encoding="ascii")

@@ -118,12 +118,14 @@ class Recipe:
     #: Raised by hand when ``finish`` changes what it leaves.
     revision: int = 1
     arguments: tuple[str, ...] = field(default=())
+    #: What else ``finish`` takes from this machine, named so that another content has another name.
+    inputs: tuple[str, ...] = field(default=())
 
     def key(self) -> str:
         """What a cached root depends on. Not the day: a stable suite may lag a point release."""
         return repr((
             _FORMAT, self.name, self.suite, self.packages, self.wheels, self.revision, self.arguments,
-            [wheels.digest(name) for name in self.wheels], os.uname().machine,
+            [wheels.digest(name) for name in self.wheels], os.uname().machine, *self.inputs,
         ))
 
 
@@ -193,7 +195,7 @@ def _install_pip_for_python2(root: Root) -> None:
 #: EL keeps its modules where Debian's interpreters do not look.
 _EL_STACKS = {"3.9": "pip==21.2.3", "2.7": "pip==9.0.3"}
 
-_LAUNCHER = """#!/usr/bin/python{version}
+_LAUNCHER = """#!{program}
 import re
 import sys
 from {module} import main
@@ -201,6 +203,11 @@ if __name__ == '__main__':
     sys.argv[0] = re.sub(r'(-script\\.pyw?|\\.exe)?$', '', sys.argv[0])
     sys.exit(main())
 """
+
+
+def launcher(program: str, module: str) -> str:
+    """The text of a pip command as installers write it."""
+    return _LAUNCHER.format(program=program, module=module)
 
 
 def _become_rpm_root(root: Root) -> None:
@@ -221,11 +228,11 @@ def _become_rpm_root(root: Root) -> None:
         module = "pip" if version == "2.7" else "pip._internal.cli.main"
         names = ("pip2", "pip2.7") if version == "2.7" else ("pip", "pip3", "pip3.9")
         for name in names:
-            root.write(f"/usr/bin/{name}", _LAUNCHER.format(version=version, module=module), mode=0o755)
+            root.write(f"/usr/bin/{name}", launcher(f"/usr/bin/python{version}", module), mode=0o755)
         root.run([f"python{version}", "-m", "compileall", "-q", places[1]])
     from toolkit.rootfs import register
 
-    register(root)
+    register(root, tuple(_EL_STACKS))
 
 
 _PYTHON3 = ("python3", "ca-certificates")

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toolkit import published, roots, tree, wheels
+from toolkit import releases, roots, tree, wheels
 from toolkit.index import Index
 from toolkit.managers import Apt, Dnf, Manager
 from toolkit.roots import Recipe, Root
@@ -60,8 +60,8 @@ class Row:
 
     name: str
     recipe: Recipe
-    #: Release name in the apt repository; empty where dnf is the manager.
-    codename: str
+    #: Whose repositories are added; several where the root stands for parts of them.
+    releases: tuple[str, ...]
     pips: tuple[Pip, ...]
     #: What is typed behind ``install``; the rest comes by dependency.
     packages: tuple[str, ...]
@@ -73,7 +73,8 @@ class Row:
 
     def manager(self, root: Root) -> Manager:
         """This root's package manager."""
-        return Apt(root, self.codename) if self.codename else Dnf(root)
+        served = [releases.by_name(name) for name in self.releases]
+        return Apt(root, served[0]) if served[0].family == "deb" else Dnf(root, served)
 
 
 _DEBIAN3 = "/usr/lib/python3/dist-packages"
@@ -81,27 +82,27 @@ _DEBIAN2 = "/usr/lib/python2.7/dist-packages"
 
 ROWS = (
     Row(
-        "bullseye-3.9", roots.BULLSEYE, "bullseye",
+        "bullseye-3.9", roots.BULLSEYE, ("bullseye",),
         (Pip("3.9 pip 20.3.4 debundled", "/usr/bin/pip3", "/usr/bin/python3", _DEBIAN3),), ("tls-bootstrap-pip",),
     ),
     Row(
-        "bullseye-2.7", roots.BULLSEYE_PYTHON2, "bullseye",
+        "bullseye-2.7", roots.BULLSEYE_PYTHON2, ("bullseye",),
         (Pip("2.7.18 pip 20.3.4", "/usr/local/bin/pip2", "/usr/bin/python2.7", _DEBIAN2),),
         ("tls-bootstrap", "python2-tls-bootstrap-pip"), check=("--pip", "/usr/local/bin/pip2"),
     ),
     Row(
-        "trixie-3.13", roots.TRIXIE, "trixie",
+        "trixie-3.13", roots.TRIXIE, ("trixie",),
         (Pip("3.13 pip 25.1.1 truststore", "/usr/bin/pip3", "/usr/bin/python3", _DEBIAN3),), ("tls-bootstrap-pip",),
         has_hybrid=True, note="its OpenSSL 3.5 has X25519MLKEM768 itself",
     ),
     Row(
-        "rpm-root", roots.RPM, "",
+        "rpm-root", roots.RPM, ("el9", "el8"),
         (
             Pip("3.9 pip 21.2.3", "/usr/bin/pip3", "/usr/bin/python3.9", "/usr/lib64/python3.9/site-packages"),
             Pip("2.7.18 pip 9.0.3", "/usr/bin/pip2", "/usr/bin/python2.7", "/usr/lib64/python2.7/site-packages"),
         ),
-        ("tls-bootstrap-pip",),
-        note="real dnf, rpm and packages; the system's content is Debian's with EL's site-packages paths",
+        ("tls-bootstrap-pip", "python2-tls-bootstrap-pip"),
+        note="real dnf, rpm and packages (RHEL 9's, for Python 2.7 RHEL 8's); the system's content is Debian's with EL's paths",
     ),
 )
 
@@ -281,8 +282,7 @@ def _run(trial: _Trial, work: Path, tree_under_test: Path, repositories: Path, u
         }
         trial.state("before", indexes)
 
-        part = published.APT if row.codename else published.YUM
-        manager.add_repository(repositories / part, f"{url}/{part}")
+        manager.add_repository(repositories, url)
         manager.refresh()
         manager.install(row.packages)
         result.installed = manager.installed()

@@ -6,7 +6,7 @@ import os
 import subprocess
 
 import pytest
-from toolkit import published
+from toolkit import releases
 
 HYBRID = "X25519MLKEM768"
 
@@ -14,13 +14,13 @@ HYBRID = "X25519MLKEM768"
 @pytest.fixture(scope="module")
 def demonstration(as_root):
     """What build/demo/demo.json says after `make demo`."""
-    report = published.TOP / "build" / "demo" / "demo.json"
+    report = releases.TOP / "build" / "demo" / "demo.json"
     report.unlink(missing_ok=True)
     hidden = ("PYTHONPATH", "MAKEFLAGS", "MAKELEVEL")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     done = subprocess.run(
         ["make", "demo"],
-        cwd=published.TOP,
+        cwd=releases.TOP,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -7,10 +7,11 @@ import subprocess
 
 import pytest
 from toolkit import packages as building
-from toolkit import published
+from toolkit import packages_debian, published, releases, repository
 from toolkit.commands import run
+from toolkit.releases import TOP
 
-TOP = published.TOP
+SOURCE = building.Source()
 CORES = {"python3": "py3/_tls_bootstrap/_core.abi3.so", "python2": "py2/_tls_bootstrap/_core.so"}
 
 
@@ -90,7 +91,7 @@ def test_the_module_packages_of_rpm_have_no_scriptlet(packages):
 def test_rpms_provide_the_interface_and_the_bundled_openssl_but_no_library(packages, stack):
     provided = output_of("rpm", "-qp", "--provides", named(packages, f"{stack}-tls-bootstrap", ".rpm")).splitlines()
     assert f"{stack}-tls-bootstrap-api-1" in provided
-    assert f"bundled(openssl) = {building.openssl_version()}" in provided
+    assert f"bundled(openssl) = {SOURCE.openssl_version}" in provided
     assert not [line for line in provided if ".so" in line]
 
 
@@ -122,7 +123,7 @@ def test_lintian_has_nothing_to_say_that_is_not_explained(packages):
 
 
 def test_rpmlint_has_nothing_to_say_that_is_not_explained(published_repositories):
-    signed = sorted((published_repositories / published.YUM).glob("*.rpm"))
+    signed = sorted((published_repositories / repository.YUM).rglob("*.rpm"))
     configuration = TOP / "rpm" / "tls-bootstrap.rpmlintrc.toml"
     done = run(["rpmlint", "--config", configuration, *signed, TOP / "rpm" / "tls-bootstrap.spec"], check=False)
     assert re.findall(r"^\S+: [EW]: .*", done.output, re.MULTILINE) == [], done.output
@@ -131,7 +132,7 @@ def test_rpmlint_has_nothing_to_say_that_is_not_explained(published_repositories
 
 def test_the_changelogs_are_made_of_the_one_changelog(packages):
     newest = building.changes((TOP / "CHANGES.md").read_text(encoding="utf-8"))[0]
-    assert newest.version == building.version()
+    assert newest.version == SOURCE.version
     words = newest.items[0].split()[:3]
     text = output_of("rpm", "-qp", "--changelog", named(packages, "tls-bootstrap", ".rpm"))
     assert f"- {newest.version}-1" in text and " ".join(words) in text
@@ -142,20 +143,22 @@ def test_a_heading_that_cannot_be_read_is_named():
         building.changes("# Changes\n\n## next\n* a change\n")
 
 
-def test_the_committed_control_is_the_newest_releases():
-    debian = TOP / "debian"
-    made = building.control((debian / "control.in").read_text(encoding="utf-8"), building.NEWEST)
-    assert (debian / "control").read_text(encoding="utf-8") == made, "run python -m toolkit.packages"
-
-
-def test_control_has_no_python_2_where_the_release_has_none():
+def test_control_has_what_its_release_and_flavour_have():
     template = (TOP / "debian" / "control.in").read_text(encoding="utf-8")
-    assert "python2" not in building.control(template, building.NEWEST)
-    assert "Package: python2-tls-bootstrap-pip" in building.control(template, building.PORTABLE)
-    assert "@" not in re.sub(r"<.*>", "", building.control(template, building.PORTABLE))
+    old, new = (packages_debian.control(template, releases.by_name(name)) for name in ("trusty", "trixie"))
+    assert "Package: python2-tls-bootstrap-pip" in old and "python2" not in new
+    assert "debhelper (>= 9)," in old and "debhelper-compat (= 13)," in new
+    assert "own copy of OpenSSL" in new and "libssl-dev" not in new
+    system = packages_debian.control(template, releases.by_name("trixie"), "system")
+    assert "own copy of OpenSSL" not in system and "libssl-dev" in system
+
+
+def test_a_line_of_control_that_stands_for_nothing_is_refused():
+    with pytest.raises(ValueError, match="@COLOUR@ stands for nothing"):
+        packages_debian.control("Colour: @COLOUR@\n", releases.by_name("trixie"))
 
 
 def test_the_spec_names_the_versions_of_the_tree():
     text = (TOP / "rpm" / "tls-bootstrap.spec").read_text(encoding="utf-8")
-    assert f"%global upstream_version {building.version()}\n" in text
-    assert f"%global openssl_version {building.openssl_version()}\n" in text
+    assert f"%global upstream_version {SOURCE.version}\n" in text
+    assert f"%global openssl_version {SOURCE.openssl_version}\n" in text

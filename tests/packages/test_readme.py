@@ -5,9 +5,9 @@ import re
 
 import pytest
 from conftest import WORK
-from toolkit import published, repository, roots, tree
+from toolkit import releases, repository, roots, tree
 
-README = (published.TOP / "README.md").read_text(encoding="utf-8")
+README = (releases.TOP / "README.md").read_text(encoding="utf-8")
 KEY = "/run/key-of-the-repository"
 
 
@@ -42,7 +42,7 @@ def machine(request, published_repositories):
     log.unlink(missing_ok=True)
     root = roots.unpack(RECIPES[manager], WORK / "roots" / f"readme-{manager}", log)
     root.write(*ANSWERS[manager])
-    key = f"apt/{repository.APT_KEY}" if manager == "apt" else f"{published.YUM}/{repository.YUM_KEY}"
+    key = f"apt/{repository.APT_KEY}" if manager == "apt" else f"{repository.YUM}/{repository.YUM_KEY}"
     root.write(KEY, (published_repositories / key).read_bytes())
     if manager == "dnf":
         for inside in ("/etc/pki", "/etc/pki/rpm-gpg", "/etc/yum.repos.d", "/etc/dnf/vars"):
@@ -73,7 +73,7 @@ def test_install_prove_and_remove_as_written(machine):
 
 def test_the_exit_codes_are_those_of_the_manual_page():
     in_readme = re.findall(r"^\| (\d) \|", section("Prove"), re.MULTILINE)
-    manual = (published.TOP / "src" / "command" / "tls-bootstrap.1").read_text(encoding="utf-8")
+    manual = (releases.TOP / "src" / "command" / "tls-bootstrap.1").read_text(encoding="utf-8")
     status = manual[manual.index(".SH EXIT STATUS") :]
     assert in_readme == ["0", "1", "2", "3", "4"]
     assert set(in_readme) <= set(re.findall(r"^(?:\.B )?(\d)$", status, re.MULTILINE))

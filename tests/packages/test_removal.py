@@ -12,7 +12,7 @@ PIPS = {"apt": "/usr/local/bin/pip2", "dnf": "/usr/bin/pip2"}
 
 
 def installed(system, published_repositories, url):
-    system.manager.add_repository(published_repositories / system.part, f"{url}/{system.part}")
+    system.manager.add_repository(published_repositories, url)
     system.manager.refresh()
     system.manager.install(system.names)
 

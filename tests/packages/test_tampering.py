@@ -7,10 +7,11 @@ import shutil
 
 import pytest
 from conftest import WORK
-from toolkit import published, repository
+from toolkit import repository
 from toolkit.signing import Key
 
-APT_RELEASE = "dists/bullseye"
+#: The repository of each manager, below what is served.
+PARTS = {"apt": repository.APT, "dnf": repository.YUM}
 
 
 def flip_last_bytes(path):
@@ -111,7 +112,7 @@ def other_key():
 def attempt(system, place, key_directory):
     """Add the repository, refresh, install; the output up to where it was refused, and whether it was."""
     with repository.served(place) as url:
-        system.manager.add_repository(key_directory / system.part, f"{url}/{system.part}")
+        system.manager.add_repository(key_directory, url)
         try:
             done = system.manager.refresh(check=False)
             output = done.output
@@ -136,10 +137,11 @@ def test_the_untouched_repository_is_accepted(system, published_repositories):
 def test_what_was_tampered_with_is_refused(system, tamper, published_repositories, other_key, tmp_path):
     place = tmp_path / "repo"
     shutil.copytree(published_repositories, place)
-    tamper(place / system.part, other_key)
+    tamper(place / PARTS[system.manager.name], other_key)
     if tamper in (unsigned_rpm, rpm_signed_by_another):
         with Key.open(WORK / "gnupg", "tls-bootstrap test key", WORK / "repositories.log") as key:
-            repository.sign_yum_metadata(place / published.YUM, key, WORK / "repositories.log")
+            for metadata in sorted(place.rglob("repodata")):
+                repository.index_yum(metadata.parent, key, WORK / "repositories.log")
     status, output = attempt(system, place, published_repositories)
     assert status != 0, output
     assert re.search(REASONS[system.manager.name, tamper], output), output

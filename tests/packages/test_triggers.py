@@ -58,7 +58,7 @@ def uninstall(system):
 def test_an_update_of_pip_marks_the_record_stale(system, published_repositories):
     update = vendor_update(system)
     with repository.served(published_repositories) as url:
-        system.manager.add_repository(published_repositories / system.part, f"{url}/{system.part}")
+        system.manager.add_repository(published_repositories, url)
         system.manager.refresh()
         system.manager.install(system.names)
     output = install(system, update)
