@@ -87,7 +87,10 @@ portable-all: ## the portable binaries of both architectures
 dsc: ## a Debian source package in dist/dsc (RELEASE=, FLAVOUR=bundled|system)
 	@$(run) toolkit.packages_debian --release "$(RELEASE)" --flavour $(FLAVOUR)
 
-el%: ## its packages: make el7 el8 el9 el10 ubuntu-14.04 ... (make matrix lists them)
+mock-%:
+	@$(run) toolkit.releases_mock $* --arch $(ARCH)
+
+el%:
 	@$(MAKE) --no-print-directory rpm RELEASE=$@
 
 ubuntu-% debian-%:

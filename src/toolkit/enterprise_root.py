@@ -20,7 +20,7 @@ from toolkit.roots import Recipe, Root
 _PIPS = {"2.7": "pip==9.0.3", "3.6": "pip==9.0.3", "3.9": "pip==21.2.3"}
 VERSIONS = ("2.7", "3.6", "3.8", "3.9", "3.11", "3.12")
 #: Left out of the copies: what no module of ours needs, and most of the size.
-_UNNEEDED = ("test", "tests", "idlelib", "lib2to3", "tkinter", "__pycache__", "ensurepip", "config-3*", "*.a", "turtledemo")
+_UNNEEDED = ("test", "tests", "idlelib", "lib2to3", "tkinter", "ensurepip", "config-3*", "*.a", "turtledemo")
 _PLACE = "/opt/python"
 
 
@@ -62,6 +62,8 @@ def _copy(root: Root, version: str, origin: Path) -> None:
     leave = shutil.ignore_patterns(*_UNNEEDED)
     shutil.copytree(origin / "bin", target / "bin", symlinks=True, ignore=shutil.ignore_patterns("pip*", "2to3*", "idle*"))
     shutil.copytree(origin / "lib", target / "lib", symlinks=True, ignore=leave)
+    # An interpreter that was built shared looks for its library where it was built.
+    root.write(f"/etc/ld.so.conf.d/python{version}.conf", f"{_PLACE}/{version}/lib\n")
     library = target / "lib" / f"python{version}"
     shutil.rmtree(library / "site-packages")
     (library / "site-packages").mkdir()
@@ -72,7 +74,8 @@ def _copy(root: Root, version: str, origin: Path) -> None:
     (library / "site-packages" / "el-site-packages.pth").write_text(lines, encoding="ascii")
     (root.path / "usr" / "bin" / f"python{version}").symlink_to(f"{_PLACE}/{version}/bin/python{version}")
     _install_pip(root, version, origin, places[1])
-    root.run([program(version), "-m", "compileall", "-q", f"{_PLACE}/{version}/lib", places[1]], check=False, timeout=600)
+    root.run(["ldconfig"])
+    root.run([program(version), "-m", "compileall", "-q", places[1]])
 
 
 def _install_pip(root: Root, version: str, origin: Path, place: str) -> None:

@@ -189,9 +189,9 @@ def openssl_tarball() -> Path:
 
 def main() -> int:
     """Write debian/control and the spec's part from the matrix."""
-    from toolkit import packages_debian, packages_rpm
+    from toolkit import packages_debian, packages_rpm, releases_mock
 
-    for path in (packages_debian.write_control(TOP), packages_rpm.write_matrix(TOP)):
+    for path in (packages_debian.write_control(TOP), packages_rpm.write_matrix(TOP), *releases_mock.write()):
         print(f"{path.relative_to(TOP)} written")
     return 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import WORK
-from toolkit import packages_debian, packages_rpm, releases, roots
+from toolkit import packages_debian, packages_rpm, releases, releases_mock, roots
 from toolkit.releases import TOP, MatrixError
 
 DATA = Path(releases.__file__).with_name("releases.json").read_text(encoding="utf-8")
@@ -73,6 +73,35 @@ def test_the_committed_control_is_the_newest_releases():
     debian = TOP / "debian"
     made = packages_debian.control((debian / "control.in").read_text(encoding="utf-8"), releases.newest_debian())
     assert (debian / "control").read_text(encoding="utf-8") == made, "run make control"
+
+
+def test_the_mock_configurations_are_those_of_the_matrix():
+    there = {path: path.read_text(encoding="utf-8") for path in releases_mock.DIRECTORY.glob("*.cfg")}
+    assert there == releases_mock.files(), "run make control"
+
+
+def test_without_mock_it_is_said_how_to_get_it(monkeypatch, capsys):
+    monkeypatch.setattr(releases_mock.shutil, "which", lambda name: None)
+    assert releases_mock.main(["el9", "--arch", "x86_64"]) == 3
+    assert "dnf install mock mock-core-configs" in capsys.readouterr().err
+    assert releases_mock.main(["el9", "--arch", "mips"]) == 2
+    assert "ARCH=mips: RHEL 9 is served for x86_64 and aarch64" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("release", releases.of_family("rpm"), ids=lambda release: release.codename)
+@pytest.mark.parametrize("option", ["--with=bundled_openssl", "--without=bundled_openssl"])
+def test_the_spec_parses_for_every_release_and_flavour(release, option, packages_tools):
+    """By rpm's own parser, with the macros that distinguish the releases; their other macros are not at hand here."""
+    spec = TOP / "rpm" / packages_rpm.SPEC
+    macros = ["--define", f"rhel {release.number}", "--define", f"dist {release.suffix}", "--define", "_libdir /usr/lib64"]
+    text = packages_tools("rpmspec", "-P", option, *macros, spec)
+    names = packages_tools("rpmspec", "-q", option, *macros, "--queryformat", "%{NAME}\n", spec).split()
+    stacks = {f"{stack.id}-tls-bootstrap{part}" for stack in release.stacks for part in ("", "-pip")}
+    assert set(names) == stacks | {"tls-bootstrap", "tls-bootstrap-pip"}
+    bundled = option.startswith("--with=")
+    assert ("Provides: bundled(openssl)" in text) == bundled
+    assert ("openssl-devel" in text) != bundled
+    assert not re.search(r"%\{\??[a-z]", text), "a macro of ours was not expanded"
 
 
 def test_the_makefile_has_a_verb_for_each_release():
