@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What came with 3.2 and 3.5, and what stands in for it before.
+/* What came with 1.1.1a, 3.2 and 3.5, and what stands in for it before.
  *
  * The bundled OpenSSL has all of it.  The system flavour must not name the functions, whichever headers it is compiled
- * with: a process has one libssl.so.3, and where Python loaded an older one, a file that asks for a newer symbol
- * cannot be loaded.  It asks the very library it is linked to at run time, so that a file made for 3.0 also gains the
+ * with: a process has one library of each name, and where Python loaded an older one, a file that asks for a newer
+ * symbol cannot be loaded.  It asks the very library it is linked to at run time, so that a file made for 3.0 also gains the
  * names where a newer library is. */
 #define _GNU_SOURCE
 #include "openssl_compat.h"
@@ -23,6 +23,7 @@
 static struct {
     const char *(*group_name)(SSL *);
     char *(*builtin_sigalgs)(void *);
+    int (*signature_nid)(const SSL *, int *); /* came with 1.1.1a */
 } newer;
 
 #if TB_BUNDLED
@@ -31,6 +32,7 @@ static void bind_newer(void)
 {
     newer.group_name = SSL_get0_group_name;
     *(void **)&newer.builtin_sigalgs = (void *)SSL_get1_builtin_sigalgs;
+    newer.signature_nid = SSL_get_signature_type_nid;
 }
 
 #else
@@ -48,6 +50,7 @@ static void bind_newer(void)
         return;
     *(void **)&newer.group_name = dlsym(library, "SSL_get0_group_name");
     *(void **)&newer.builtin_sigalgs = dlsym(library, "SSL_get1_builtin_sigalgs");
+    *(void **)&newer.signature_nid = dlsym(library, "SSL_get_signature_type_nid");
     /* We stay linked to it, so the addresses outlive this handle. */
     dlclose(library);
 }
@@ -80,7 +83,8 @@ const char *tb_ssl_signature_name(SSL *ssl)
 
     if (SSL_ctrl(ssl, SSL_CTRL_GET_SIGNATURE_NAME, 0, &name) == 1)
         return name;
-    return SSL_get_signature_type_nid(ssl, &nid) == 1 ? OBJ_nid2sn(nid) : NULL;
+    find_newer();
+    return newer.signature_nid != NULL && newer.signature_nid(ssl, &nid) == 1 ? OBJ_nid2sn(nid) : NULL;
 }
 
 const char *tb_ssl_peer_signature_name(SSL *ssl)
