@@ -3,8 +3,8 @@
  *
  * The bundled OpenSSL has all of it.  The system flavour must not name the functions, whichever headers it is compiled
  * with: a process has one library of each name, and where Python loaded an older one, a file that asks for a newer
- * symbol cannot be loaded.  It asks the very library it is linked to at run time, so that a file made for 3.0 also gains the
- * names where a newer library is. */
+ * symbol cannot be loaded.  It asks the very library it is linked to at run time, so that a file made for 3.0 also
+ * gains the names where a newer library is. */
 #define _GNU_SOURCE
 #include "openssl_compat.h"
 
