@@ -125,8 +125,9 @@ def run(place: Place, mode: str, operation: str, kind: str, identity: Identity, 
         known = helps.of(place)
         first = _run(place, mode, operation, kind, identity, known, off)
         _judge(cell, first)
-        # A download from an index that only we can speak to has no excuse; anything else may be pip's own limit.
-        if operation != DOWNLOAD and not off and mode != PATCHED and (first.trouble or operation == INTERRUPTED):
+        # A download that reached the index has no excuse; anything else may be pip's own limit.
+        excusable = operation != DOWNLOAD or not first.connections
+        if excusable and not off and mode != PATCHED and (first.trouble or operation == INTERRUPTED):
             _compare(cell, first, _run(place, mode, operation, ANY, identity, known, off=True))
     except NotApplicable as reason:
         cell.status, cell.why = NOT_APPLICABLE, str(reason)

@@ -64,7 +64,7 @@ def make_wheel(project: str, version: str = "1.0", padding: int = 0) -> tuple[st
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name, data in contents.items():
-            archive.writestr(name, data)
+            archive.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), data)  # the same bytes at any time
     return f"{module}-{version}-py2.py3-none-any.whl", stream.getvalue()
 
 

@@ -58,16 +58,17 @@ class Installation:
         self.python = root / "bin" / Path(executable).name
         self.python.parent.mkdir(parents=True)
         shutil.copy2(executable, self.python)
-        self.site = root / "lib" / Path(library).name / "site-packages"
+        self._library = Path(library)
+        self.site = root / "lib" / self._library.name / "site-packages"
         self.site.mkdir(parents=True)
-        for entry in Path(library).iterdir():
+        for entry in self._library.iterdir():
             if entry.name not in ("site-packages", "dist-packages"):
                 (self.site.parent / entry.name).symlink_to(entry)
 
     def add_pip(self, version: str | None = None, patch: Path | None = None) -> Installation:
         """Unpack a pip from the index, or the one that came with the interpreter; ``patch`` is applied to it."""
         if version is None:
-            wheel = sorted((self.site.parent / "ensurepip" / "_bundled").glob("pip-*.whl"))[-1]
+            wheel = sorted(self._library.glob("ensurepip/_bundled/pip-*.whl"))[-1]
         else:
             wheel = wheels.path(f"pip=={version}")
         shutil.copytree(self._unpacked(wheel, patch), self.site, copy_function=link, dirs_exist_ok=True)
@@ -122,6 +123,11 @@ class Installation:
         packages = self.site / "requests" / "packages"
         (packages / "urllib3").rename(self.site / "urllib3")
         self._rewrite(packages / "__init__.py", lambda text: text.replace(b"from . import urllib3", b""))
+        if self.major == 3:
+            # A package of its own there, and pip 1.5.4's copy is too old for every Python from 3.5 on.
+            (self.site / "pkg_resources.py").unlink()
+            with zipfile.ZipFile(next(self._library.glob("ensurepip/_bundled/setuptools-*.whl"))) as archive:
+                archive.extractall(self.site, [name for name in archive.namelist() if name.startswith("pkg_resources/")])
         for path in self.site.rglob("*.py"):
             if path.parts[len(self.site.parts)] == "requests":
                 self._rewrite(path, lambda text: re.sub(rb"from \.+(packages\.)?urllib3", rb"from urllib3", text))
@@ -135,6 +141,13 @@ class Installation:
         if changed != text:
             path.unlink()  # another name of a file in the cache
             path.write_bytes(changed)
+
+    def add_wheels(self, *requirements: str) -> Installation:
+        """Install wheels of the pinned list (toolkit.wheels)."""
+        for requirement in requirements:
+            with zipfile.ZipFile(wheels.path(requirement)) as archive:
+                archive.extractall(self.site)
+        return self
 
     def add_module(self) -> Installation:
         built = SOURCE / "build" / f"py{self.major}" / "_tls_bootstrap"

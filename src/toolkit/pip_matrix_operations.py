@@ -145,7 +145,8 @@ def install_sdist(attempt: Attempt) -> None:
     """Install a source distribution with build isolation; the child downloads too."""
     attempt.help.require("--no-build-isolation")
     attempt.serve(_SOURCE, _NEEDS)
-    if not attempt.help.has("--use-pep517"):
+    # Build backends came with one of these options and outlived both.
+    if attempt.help.has("--install-option") and not attempt.help.has("--use-pep517"):
         if not isinstance(attempt.place, LocalPlace):
             raise NotApplicable("pip --help knows no --use-pep517")
         bundled = attempt.place.installation.site.parent / "ensurepip" / "_bundled"

@@ -5,7 +5,7 @@ import argparse
 import signal
 import sys
 
-from . import check, files, indexes, interpreters, output, record, runner, status
+from . import check, files, indexes, interpreters, output, record, runner, status, venv
 from .errors import CANNOT_RUN, CommandError
 from .guest import Guest, Workshop
 
@@ -42,6 +42,11 @@ def make_parser():
     checker.add_argument("--quiet", action="store_true", help="print nothing but errors")
     verbs.add_parser("status", help="show what is installed and switched on")
     verbs.add_parser("pip", help="run the system's pip over _tls_bootstrap: pip [--python PATH] ...")
+    switch = verbs.add_parser("venv", help="let the pip of a virtual environment use it: adds one file")
+    switch.add_argument("directory", metavar="DIR", help="the virtual environment")
+    how = switch.add_mutually_exclusive_group()
+    how.add_argument("--remove", action="store_true", help="remove that file")
+    how.add_argument("--off", action="store_true", help="switch the hook off there, the system's included")
     verbs.add_parser("version", help="print the version")
     return parser
 
@@ -67,10 +72,13 @@ def main(arguments):
                 for line in status.lines(workshop):
                     print(line)
             return 0
+        if options.verb == "venv":
+            print(venv.switch(options.directory, options.remove, options.off))
+            return 0
         if options.verb == "version":
             print("tls-bootstrap %s" % (files.version() or "of unknown version"))
             return 0
-        make_parser().error("a verb is needed: check, status, pip or version")
+        make_parser().error("a verb is needed: check, status, pip, venv or version")
     except CommandError as error:
         sys.stderr.write("tls-bootstrap: %s\n" % error)
         return error.exit_code

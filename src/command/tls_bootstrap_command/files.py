@@ -8,6 +8,7 @@ LIBRARY = os.path.dirname(PACKAGE)
 SOURCE = os.path.dirname(LIBRARY)
 STATE = "/var/lib/tls-bootstrap"
 DISABLED_FILE = "/etc/tls-bootstrap/disabled"
+DISABLED_HERE = "tls-bootstrap-disabled"  # at the top of a virtual environment
 
 
 def child(name):

@@ -9,7 +9,10 @@ _TELLTALES = ("ssl", "_ssl", "SSLContext", "SSLSocket", "SSLError")
 
 
 def repair(module, low_level):
-    """Give foreign modules that hold `module` the standard `ssl` back; return their names."""
+    """Give foreign modules that hold `module` the standard `ssl` back; return their names.
+
+    Raises ImportError where there is such a module and no standard `ssl`.
+    """
     ours = [module, low_level]
     ours += [getattr(module, name) for name in _TELLTALES[2:] if _is_ours(getattr(module, name))]
     repaired = []

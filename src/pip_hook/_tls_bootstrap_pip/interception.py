@@ -60,7 +60,10 @@ def run_import(name, run, undo):
         _nesting.depth = 0
     if sys.version_info[0] == 2:
         transport.enable()
-    strangers = audit.repair(ladder.module, ladder.low_level)
+    try:
+        strangers = audit.repair(ladder.module, ladder.low_level)
+    except Exception as error:  # pip has what it needs; nothing after that may fail
+        strangers = ["nobody: %s" % error]
     if strangers:
         program.note("gave the standard ssl back to %s" % ", ".join(strangers))
     return result

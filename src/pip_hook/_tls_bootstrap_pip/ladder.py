@@ -5,6 +5,7 @@ import sys
 import threading
 
 from . import program, replacement
+from .detection import is_modern
 
 TLS_BOOTSTRAP = "_tls_bootstrap"
 PYOPENSSL = "PyOpenSSL"
@@ -40,7 +41,7 @@ class Ladder(object):
     def step_down(self, reason):
         """Leave `_tls_bootstrap` for the next rung that helps this interpreter; return that rung."""
         self.module = self.low_level = None
-        self.rung = STANDARD if standard_is_modern() else PYOPENSSL
+        self.rung = STANDARD if is_modern("ssl") else PYOPENSSL
         program.note("pip goes on with %s: %s" % (self.rung, describe(reason)))
         return self.rung
 
@@ -49,18 +50,6 @@ def describe(error):
     if isinstance(error, Exception):
         return "%s: %s" % (type(error).__name__, error)
     return str(error)
-
-
-def standard_is_modern():
-    """True when `ssl` has TLS 1.2 and SNI.
-
-    PyOpenSSL is no improvement there: injected into urllib3 it loses the host name check.
-    """
-    try:
-        import ssl
-    except Exception:
-        return False
-    return bool(hasattr(ssl, "PROTOCOL_TLSv1_2") and getattr(ssl, "HAS_SNI", False))
 
 
 def inject_pyopenssl(urllib3):

@@ -6,6 +6,7 @@ import re
 import sys
 
 DISABLED_FILE = "/etc/tls-bootstrap/disabled"
+DISABLED_HERE = "tls-bootstrap-disabled"  # at the top of a virtual environment
 
 _PIP_COMMAND = re.compile(r"(pip([0-9]+(\.[0-9]+)*)?(-[0-9.]+|-python[0-9.]*)?|python[0-9.]*-pip)$")
 _PIP_CHILD = ("__pip-runner__.py", "__main__.py")
@@ -86,6 +87,10 @@ def switched_off():
     """The off switch that is set, in words for the user, or None."""
     if secure_environment("TLS_BOOTSTRAP_PIP") == "0":
         return "TLS_BOOTSTRAP_PIP=0"
-    if os.path.lexists(DISABLED_FILE):
-        return DISABLED_FILE
+    places = [DISABLED_FILE]
+    if hasattr(sys, "real_prefix") or getattr(sys, "base_prefix", sys.prefix) != sys.prefix:
+        places.append(os.path.join(sys.prefix, DISABLED_HERE))
+    for place in places:
+        if os.path.lexists(place):
+            return place
     return None

@@ -60,7 +60,9 @@ def interpreter_facts():
     for candidate in sys.meta_path:
         if type(candidate).__name__ == "TlsBootstrapPipFinder":
             finder = candidate
-    home = find(MODULE, sys.path)
+    armed_directory = getattr(finder, "directory", None)
+    # A virtual environment that `tls-bootstrap venv` has switched on finds the module by the hook alone.
+    home = find(MODULE, sys.path + [armed_directory or ""])
     hook = find("_tls_bootstrap_pip", sys.path)
     return {
         "executable": sys.executable,
@@ -70,9 +72,35 @@ def interpreter_facts():
         "hook_directory": hook,
         "hook_files": sorted(name for name in os.listdir(hook) if name.startswith("_tls_bootstrap_pip")) if hook else [],
         "armed": finder is not None,
-        "armed_directory": getattr(finder, "directory", None),
+        "armed_directory": armed_directory,
+        "site_directory": site_directory(),
+        "base_interpreter": base_interpreter(),
         "pip": pip_facts(),
     }
+
+
+def site_directory():
+    """Where this interpreter's pip installs to."""
+    if sys.version_info[0] == 2:
+        from distutils.sysconfig import get_python_lib
+
+        return get_python_lib()
+    import sysconfig
+
+    return sysconfig.get_path("purelib")
+
+
+def base_interpreter():
+    """The interpreter that a virtual environment was made from; None outside of one, or when it is not found."""
+    prefix = getattr(sys, "real_prefix", None) or getattr(sys, "base_prefix", sys.prefix)
+    if prefix == sys.prefix:
+        return None
+    known = [getattr(sys, "_base_executable", None) or "", os.path.realpath(sys.executable)]
+    known += ["%s/bin/python%d.%d" % ((prefix,) + sys.version_info[:2])]
+    for path in known:
+        if os.access(path, os.X_OK) and not path.startswith(sys.prefix + "/"):
+            return path
+    return None
 
 
 def fips_enabled():
@@ -83,10 +111,11 @@ def fips_enabled():
         return False
 
 
-def module_facts():
+def module_facts(home):
     facts = {"fips": fips_enabled()}
     ssl_before = sorted(name for name in ("ssl", "_ssl") if name in sys.modules)
     libraries_before = mapped_libraries()
+    sys.path.append(home)
     try:
         module = __import__(MODULE)
         core = sys.modules[MODULE + "._core"]
@@ -127,8 +156,9 @@ def exported_symbols(path):
 
 def main():
     del sys.path[0]  # the directory of this script
-    say(interpreter_facts())
-    say(module_facts())
+    facts = interpreter_facts()
+    say(facts)
+    say(module_facts(facts["module_directory"] or ""))
 
 
 if __name__ == "__main__":

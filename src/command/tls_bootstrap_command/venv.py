@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tls-bootstrap venv DIR`: the pip of one virtual environment uses the system's `_tls_bootstrap`.
+
+One file is added to the environment, and removed again by --remove. It names the system's files by their full paths;
+nothing is searched for.
+"""
+
+import os
+import tempfile
+
+from . import files
+from .errors import CommandError
+from .guest import Guest, Workshop
+from .interpreters import Interpreter
+
+NAME = "_tls_bootstrap_pip.pth"
+OURS = "import sys; exec("  # what the first line of the file begins with
+
+# As the .pth of the hook package, and then the directory of the module, which need not be that of the hook.
+LINE = """\
+try:
+ _path = {finder!r}
+ if sys.version_info[0] == 2:
+  _names = {{'__name__': '_tls_bootstrap_pip_finder', '__file__': _path}}; exec(compile(open(_path).read(), _path, 'exec'), _names)
+ else: exec(sys.modules.get('_frozen_importlib_external', sys.modules['_frozen_importlib']).SourceFileLoader('', _path)\
+.get_code(''), {{'__name__': '_tls_bootstrap_pip_finder', '__file__': _path}})
+ if type(sys.meta_path[0]).__name__ == 'TlsBootstrapPipFinder': sys.meta_path[0].directory = {module!r}
+except Exception: pass"""
+
+
+def switch(directory, remove, off):
+    """Switch the hook on in a virtual environment, or off; return what was done in words. Raises CommandError."""
+    directory = os.path.abspath(directory)
+    python = os.path.join(directory, "bin", "python")
+    if not os.access(python, os.X_OK):
+        raise CommandError("venv %s: this is no virtual environment: it has no bin/python" % directory)
+    if os.geteuid() == 0 and os.stat(directory).st_uid != 0:
+        raise CommandError("venv %s: root starts no program of another user: run this as that user" % directory)
+    with Workshop(Guest(keep_root=True)) as workshop:
+        here = Interpreter(python, named=True)
+        here.inspect(workshop)
+        if not here.facts["virtual"]:
+            raise CommandError("venv %s: its bin/python is not that of a virtual environment" % directory)
+        place = os.path.join(here.facts["site_directory"], NAME)
+        disabled = os.path.join(directory, files.DISABLED_HERE)
+        if remove:
+            return _remove(place)
+        if off:
+            _write(disabled, "")
+            return "switched off by %s" % disabled
+        line = _line(here, workshop)
+    _write(place, line)
+    if os.path.lexists(disabled):
+        os.unlink(disabled)
+    return "added %s" % place
+
+
+def _line(here, workshop):
+    base = here.facts["base_interpreter"]
+    if base is None:
+        raise CommandError("venv: the interpreter that %s was made from is not found" % here.path)
+    system = Interpreter(base)
+    system.inspect(workshop)
+    module = system.facts["module_directory"]
+    if module is None:
+        raise CommandError(
+            "_tls_bootstrap is not installed for %s: install its package (python3-tls-bootstrap or the one for that Python)" % base
+        )
+    hook = system.facts["hook_directory"] or files.pip_hook()
+    if hook is None:
+        raise CommandError("%s/pip_hook is missing: reinstall the package tls-bootstrap" % files.LIBRARY)
+    code = LINE.format(finder=str(os.path.join(hook, "_tls_bootstrap_pip_finder.py")), module=str(module))
+    line = "%s%r)\n" % (OURS, code)
+    try:
+        line.encode("ascii")
+    except UnicodeError:
+        raise CommandError("venv: %s and %s must be paths in ASCII" % (hook, module))
+    return line
+
+
+def _remove(place):
+    try:
+        with open(place) as stream:
+            if not stream.read(len(OURS)) == OURS:
+                raise CommandError("%s is not ours" % place)
+        os.unlink(place)
+    except (IOError, OSError) as error:
+        raise CommandError("%s: %s" % (place, error.strerror))
+    return "removed %s" % place
+
+
+def _write(place, text):
+    """Replace a file: complete or not at all."""
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(place), prefix=".tls-bootstrap-")
+        try:
+            with os.fdopen(descriptor, "w") as stream:
+                stream.write(text)
+            os.chmod(temporary, 0o644)
+            os.rename(temporary, place)
+        except (IOError, OSError):
+            os.unlink(temporary)
+            raise
+    except (IOError, OSError) as error:
+        raise CommandError("%s: %s" % (place, error.strerror))
