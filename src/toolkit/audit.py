@@ -20,12 +20,16 @@ from toolkit import (
     audit_foreign,
     audit_interposition,
     audit_lifetime,
+    audit_releases,
     audit_reproducible,
+    audit_roots,
     audit_surroundings,
     builds,
+    portable,
 )
-from toolkit.audit_model import Build, Gate, Verdict, missing, record
+from toolkit.audit_model import NATIVE, Build, Gate, Verdict, missing, record
 from toolkit.audit_model import builds as built
+from toolkit.commands import CommandError
 
 #: In the order of their cost.
 GATES = (
@@ -34,8 +38,10 @@ GATES = (
     audit_interposition.GATE,
     audit_effects.GATE,
     audit_foreign.GATE,
-    audit_surroundings.GATE,
     audit_reproducible.GATE,
+    audit_releases.SYSTEM,
+    audit_releases.OWN_COMPILER,
+    audit_surroundings.GATE,
     audit_lifetime.GATE,
 )
 
@@ -44,7 +50,7 @@ def examine(gate: Gate, build: Build) -> Verdict | None:
     """A gate's verdict; a gate that cannot be run to its end does not hold."""
     try:
         return gate.examine(build)
-    except BuildError as error:
+    except (BuildError, CommandError) as error:
         return Verdict(gate.name, build.label, [f"the gate cannot be run: {error}"])
 
 
@@ -54,7 +60,7 @@ def examine_control(gate: Gate) -> Verdict | None:
         return None
     try:
         found = gate.control()
-    except BuildError as error:
+    except (BuildError, CommandError) as error:
         return Verdict(gate.name, "control", [f"the control cannot be run: {error}"])
     unseen = [f"the control's fault is not seen: {name}" for name in missing(gate, found)]
     return Verdict(gate.name, "control", unseen, found.findings)
@@ -105,12 +111,19 @@ def main(arguments: list[str]) -> int:
     if not chosen.no_build:
         for name in builds.COMMANDS:
             builds.bring_up_to_date(name)
+        for arch in sorted({*portable.ARCHITECTURES} - {NATIVE}):
+            builds.bring_up_to_date("portable", "--arch", arch)
     trees = built([name for name in chosen.builds.split(",") if name])
     if not trees:
         raise BuildError("no build to examine: run make build or make portable first")
-    verdicts = [verdict for gate in gates for verdict in run_gate(gate, trees, not chosen.no_control)]
+    try:
+        verdicts = [verdict for gate in gates for verdict in run_gate(gate, trees, not chosen.no_control)]
+    finally:
+        audit_roots.close()
     for tree in trees:
-        print(f"{tree.label}: {tree.binary.stat().st_size} bytes, glibc {audit_binary.glibc_floor(tree.binary)}")
+        kib, where = audit_effects.added.get(tree.label, (0, ""))
+        memory = f", import adds at most {kib} KiB of resident memory (Python {where})" if where else ""
+        print(f"{tree.label}: {tree.binary.stat().st_size} bytes, glibc {audit_binary.glibc_floor(tree.binary)}{memory}")
     print(table(verdicts, [tree.label for tree in trees]))
     bad = sum(not verdict.holds for verdict in verdicts)
     print(f"{len(verdicts)} verdicts, {bad} bad" if bad else f"{len(verdicts)} verdicts, all as they must be")

@@ -131,7 +131,8 @@ def _openssl_versions(path: Path, needed: list[str]) -> Finding:
 
 
 def _openssl_numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version))
+    """3.0.0 or 1_1_1a; a letter counts as one more number."""
+    return tuple(int(part) if part.isdigit() else ord(part) for part in re.findall(r"\d+|[a-z]", version))
 
 
 def foreign_paths(path: Path) -> list[str]:

@@ -7,7 +7,7 @@ from openssl.errors import BuildError
 from toolkit.audit_model import Build
 from toolkit.audit_run import interpreters_for, run
 
-_PROGRAM = """
+PROGRAM = """
 import os, sys
 from _tls_bootstrap import _core
 for name, data in zip(("ca", "certificate", "key"), _core.make_throwaway_chain(["localhost"], 1)):
@@ -18,6 +18,6 @@ for name, data in zip(("ca", "certificate", "key"), _core.make_throwaway_chain([
 
 def make_certificates(build: Build, directory: str) -> None:
     """Write ca.pem, certificate.pem and key.pem for "localhost", valid for a day. Raises BuildError."""
-    done = run([interpreters_for(build)[0].path, "-c", _PROGRAM, directory], {"PYTHONPATH": str(build.tree)})
+    done = run([interpreters_for(build)[0].path, "-c", PROGRAM, directory], {"PYTHONPATH": str(build.tree)})
     if done.status:
         raise BuildError(f"making certificates with {build.label} {done.complaint()}")

@@ -11,14 +11,16 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.build import PACKAGE
 from openssl.errors import BuildError
+from toolkit.audit_certificates import PROGRAM as MAKE_CERTIFICATES
 from toolkit.audit_certificates import make_certificates
-from toolkit.audit_model import PAYLOADS, Build, Gate, Verdict
+from toolkit.audit_model import NATIVE, PAYLOADS, Build, Gate, Verdict
+from toolkit.audit_roots import NEWEST, PROGRAMS, Place, opened
 from toolkit.audit_run import Run, all_interpreters, compiled, interpreters_for, on_all, run
 from toolkit.interpreters import Interpreter
 
@@ -58,6 +60,44 @@ def start(interpreter: Interpreter, tree: Path, module: str, situation: Situatio
     return run(command, variables)
 
 
+#: In a root.
+CERTIFICATES = "/certificates"
+INSTALLED = "/installed"
+
+
+def start_in_root(place: Place, version: str, tree: str, situation: Situation) -> Run:
+    """The same on a Python of a release, in its root."""
+    library = f"{PROGRAMS}/shim.so"
+    certify = ["sh", "-c", 'mkdir "$0" && exec "$1" -c "$2" "$0"', CERTIFICATES, f"/usr/bin/python{version}", MAKE_CERTIFICATES]
+    prepared = (
+        (library, ["gcc", "-shared", "-fPIC", "-O1", f"{PROGRAMS}/shim.c", "-o", library, "-ldl", "-pthread"]),
+        (CERTIFICATES, certify),
+    )
+    for path, words in prepared:
+        if not place.outside(path).exists():
+            done = place.run(words, {"PYTHONPATH": tree})
+            if done.status != 0:
+                raise BuildError(f"{place.suite}: preparing {path} {done.complaint()}")
+    words = [f"/usr/bin/python{version}", "-s", "-W", "ignore", f"{PROGRAMS}/effects.py", library, CERTIFICATES]
+    variables = {"PYTHONPATH": tree, "LD_PRELOAD": library, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    if situation.old_kernel:
+        variables["AUDIT_NO_GETRANDOM"] = "1"
+        words = ["setarch", "--uname-2.6", *words]
+    done = place.run([*words, "_tls_bootstrap", *situation.neighbours], variables)
+    # Both streams are one there; the report is the last line.
+    return done if done.status != 0 else Run(0, done.output.strip().splitlines()[-1], "")
+
+
+def on_the_newest(build: Build, situations: Sequence[Situation]) -> Iterator[tuple[str, Situation, Run]]:
+    """The runs on the newest release's Python."""
+    suite, version = NEWEST
+    place = opened(suite)
+    place.bring(build.package, f"{INSTALLED}/{PACKAGE}")
+    place.run([f"/usr/bin/python{version}", "-m", "compileall", "-q", INSTALLED], {})
+    for situation in situations:
+        yield f"{version} ({suite})", situation, start_in_root(place, version, INSTALLED, situation)
+
+
 def allowed(stage: str, kind: str, detail: str, situation: Situation, certificates: str) -> bool:
     """Whether an effect is one that the design allows."""
     if kind != "open":
@@ -67,6 +107,16 @@ def allowed(stage: str, kind: str, detail: str, situation: Situation, certificat
     if detail.startswith("/dev/urandom by ") and situation.old_kernel:
         return True
     return detail.startswith(certificates) or bool(READ_IN_USE.match(detail))
+
+
+#: Label of a build -> (KiB that its import added at most, where).
+added: dict[str, tuple[int, str]] = {}
+
+
+def note_memory(build: Build, where: str, done: Run, situation: Situation) -> None:
+    """Keep the largest figure of a build that was imported alone."""
+    if done.status == 0 and situation is SITUATIONS[0]:
+        added[build.label] = max(added.get(build.label, (0, "")), (json.loads(done.output)["resident"], where))
 
 
 def findings(done: Run, situation: Situation, certificates: str) -> Iterator[str]:
@@ -103,6 +153,13 @@ def examine(build: Build) -> Verdict | None:
             where = f"{interpreter.name}, {situation.name}"
             verdict.findings += [f"{where}: {text}" for text in findings(done, situation, certificates)]
             verdict.seen.append(f"{where}: {done.output.strip()}")
+            note_memory(build, interpreter.name, done, situation)
+        if build.label == f"portable/{NATIVE}/py3":
+            for name, situation, done in on_the_newest(build, situations):
+                where = f"{name}, {situation.name}"
+                verdict.findings += [f"{where}: {text}" for text in findings(done, situation, CERTIFICATES)]
+                verdict.seen.append(f"{where}: {done.output.strip()}")
+                note_memory(build, name, done, situation)
     return verdict
 
 

@@ -17,7 +17,7 @@ from openssl.errors import BuildError
 from toolkit import interpreters
 from toolkit.audit_certificates import make_certificates
 from toolkit.audit_model import PAYLOADS, Build, Gate, Verdict, builds
-from toolkit.audit_run import Run, all_interpreters, run
+from toolkit.audit_run import Run, all_interpreters, failures, run, summary
 from toolkit.commands import run as run_tool
 from toolkit.roots import mirror
 
@@ -31,7 +31,6 @@ VERSIONS = {3: "3.9", 2: "2.7"}
 
 #: The part of the unit suite that starts no programs of its own: those would have to be of the foreign machine too.
 SUITE_PART = tuple(f"tests/unit/test_{name}.py" for name in ("memory_bio", "handshake", "certificates", "sessions"))
-LEFT_OUT = ()
 
 PROGRAM = """
 import platform, sys
@@ -89,12 +88,9 @@ def judge(build: Build) -> Verdict:
         verdict.findings.append(f"import and handshake: {done.complaint()}")
         return verdict
     tests = interpreters.pytest_directory(_interpreter(VERSIONS[build.major]))
-    done = in_root(build, place, ["-m", "pytest", "-q", "-rs", *SUITE_PART], str(tests))
-    summary = done.output.strip().splitlines()[-1] if done.output.strip() else "nothing said"
-    verdict.seen.append(f"{' '.join(SUITE_PART)} on Python {VERSIONS[build.major]} under qemu: {summary}")
-    if done.status != 0:
-        verdict.findings.append(f"unit suite, core part: {summary}")
-        verdict.findings += re.findall(r"^FAILED .*$", done.output, re.M)[:10]
+    done = in_root(build, place, ["-m", "pytest", "-q", "-rfEs", *SUITE_PART], str(tests))
+    verdict.seen.append(f"{' '.join(SUITE_PART)} on Python {VERSIONS[build.major]} under qemu: {summary(done)}")
+    verdict.findings += failures("unit suite, core part", done)
     return verdict
 
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 import concurrent.futures
 import functools
 import os
+import re
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -37,6 +38,19 @@ class Run:
         lines = (self.errors.strip() or self.output.strip() or "nothing said").splitlines()
         how = "did not end" if self.status is None else f"ended with {self.status}"
         return f"{how}: {lines[-1][:300]}"
+
+
+def summary(done: Run) -> str:
+    """The last line that pytest printed."""
+    return done.output.strip().splitlines()[-1] if done.output.strip() else done.complaint()
+
+
+def failures(where: str, done: Run) -> Iterator[str]:
+    """What a run of tests shows to be wrong."""
+    if done.status != 0 or not re.search(r"\b[1-9]\d* passed", summary(done)):
+        yield f"{where}: {summary(done)}"
+        for line in re.findall(r"^(?:FAILED|ERROR) .*$", done.output, re.M)[:10]:
+            yield f"{where}: {line}"
 
 
 @functools.cache

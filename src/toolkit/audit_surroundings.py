@@ -7,10 +7,15 @@ damaged files, forks at every stage, threads at exit, interpreters inside the in
 
 from __future__ import annotations
 
+import os
+import shutil
+
+from core.build import PACKAGE
 from openssl.errors import BuildError
 from toolkit import interpreters
-from toolkit.audit_model import PAYLOADS, Build, Gate, Verdict
-from toolkit.audit_run import interpreters_for, on_all
+from toolkit.audit_model import NATIVE, PAYLOADS, RESULTS, Build, Gate, Verdict, builds
+from toolkit.audit_roots import NEWEST, opened
+from toolkit.audit_run import failures, interpreters_for, on_all, summary
 
 
 def examine(build: Build) -> Verdict | None:
@@ -30,9 +35,48 @@ def examine(build: Build) -> Verdict | None:
         verdict.findings += [f"{outcome.name}: {failure}" for failure in outcome.failures]
         if (outcome.failed and not outcome.failures) or not outcome.passed:
             verdict.findings.append(outcome.line())
+    if build.label == f"portable/{NATIVE}/py3":
+        _on_the_newest(build, verdict)
     if not verdict.seen:
         raise BuildError(f"no tests ran on {build.label}")
     return verdict
 
 
-GATE = Gate("surroundings", "it works, and refuses, in every surroundings", examine, None)
+def _on_the_newest(build: Build, verdict: Verdict) -> None:
+    """The same, and the unit suite, with the published file on the newest release's Python."""
+    suite, version = NEWEST
+    place = opened(suite)
+    place.bring(build.tree, "/published/py3")
+    for path in (str(PAYLOADS), "tests/unit"):
+        done = place.tests(version, "/published/py3", [path])
+        where = f"{version} ({suite}), {path}"
+        verdict.seen.append(f"{where}: {summary(done)}")
+        verdict.findings += failures(where, done)
+
+
+#: What a careless package does when it is imported.
+CARELESS = "import os, ssl, sys\nos.environ['HOME']\n"
+#: Tests that must see it.
+WATCHFUL = ("test_an_empty_environment", "test_a_python_without_ssl_and_hashlib")
+
+
+def control() -> Verdict:
+    """A package that needs HOME and ssl, on the newest interpreter."""
+    build = next(item for item in builds() if item.label == "py3")
+    tree = RESULTS / "careless" / "py3"
+    shutil.rmtree(tree, ignore_errors=True)
+    shutil.copytree(build.package, tree / PACKAGE)
+    start = tree / PACKAGE / "__init__.py"
+    text = start.read_text(encoding="utf-8")
+    first = "from __future__ import absolute_import\n"
+    start.write_text(text.replace(first, first + CARELESS, 1), encoding="utf-8")
+    newest = interpreters_for(build)[-1]
+    places = os.pathsep.join([str(tree.resolve()), str(interpreters.pytest_directory(newest))])
+    outcome = interpreters.run_pytest(
+        [newest.path, "-s", "-m", "pytest"], "isolation control", [str(PAYLOADS / "test_surroundings.py")],
+        {"PYTHONPATH": places}, ["-k", " or ".join(WATCHFUL)],
+    )  # fmt: skip
+    return Verdict("surroundings", "control", outcome.failures)
+
+
+GATE = Gate("surroundings", "it works, and refuses, in every surroundings", examine, control, WATCHFUL)

@@ -22,14 +22,14 @@ COMMANDS = {
 }
 
 
-def bring_up_to_date(name: str) -> None:
-    """Run one of COMMANDS; what it prints goes to build/log/make-NAME.log. Raises BuildError."""
+def bring_up_to_date(name: str, *more: str) -> None:
+    """Run one of COMMANDS with `more` arguments; what it prints goes to build/log/make-NAME.log. Raises BuildError."""
     started = time.monotonic()
     LOGS.mkdir(parents=True, exist_ok=True)
-    log = LOGS / f"make-{name}.log"
-    print(f"make {name}: log in {log}", flush=True)
+    log = LOGS / f"make-{'-'.join([name, *more[-1:]])}.log"
+    print(f"make {' '.join([name, *more])}: log in {log}", flush=True)
     with log.open("w", encoding="utf-8") as stream:
-        process = subprocess.Popen(COMMANDS[name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen([*COMMANDS[name], *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for line in process.stdout or ():
             stream.write(line)
             if line.startswith(("openssl ", "python ", "tools:", "waiting ")):

@@ -26,6 +26,7 @@ PACKAGES = {
     "pkg-config": "find the system's OpenSSL",
     "libssl-dev": "FLAVOUR=system",
     "python3-dev": "headers of the system's Python",
+    "python3-dbg": "make refcounts",
     "python3-venv": "the tools' virtual environment",
     "ca-certificates": "downloads",
     "debian-archive-keyring": "signatures of the Debian archive",
@@ -50,6 +51,7 @@ PACKAGES = {
     "xz-utils": "compression of packages",
     "zstd": "compression of packages and roots",
     "util-linux": "unshare: private mount namespaces for the roots",
+    "qemu-user-static": "make audit of builds for another machine",
     "iproute2": "the loopback device in those",
 }
 

@@ -4,25 +4,34 @@
  *     embed CYCLES FILE CODE      runs CODE in each of CYCLES lives of the interpreter
  *     embed CYCLES FILE -         loads FILE (an extension module) and lets it go, without an interpreter
  *
- * With CODE, FILE is loaded and let go between the lives too, unless it is "-".  Prints the resident memory in KiB
- * after a tenth of the cycles and at the end. */
+ * With CODE, FILE is loaded and let go between the lives too, unless it is "-".  Prints, after a tenth of the cycles
+ * and at the end, the bytes that malloc has given out and the resident memory in KiB: [[bytes, KiB], [bytes, KiB]]. */
 #include <Python.h>
 
 #include <dlfcn.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static long resident(void)
+typedef struct {
+    size_t given_out;
+    long resident;
+} memory;
+
+static memory measure(void)
 {
-    long size = 0, pages = -1;
+    struct mallinfo2 heap = mallinfo2();
+    memory now = {heap.uordblks + heap.hblkhd, 0};
+    long size, pages;
     FILE *stream = fopen("/proc/self/statm", "r");
 
     if (stream == NULL || fscanf(stream, "%ld %ld", &size, &pages) != 2)
         exit(70);
     fclose(stream);
-    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+    now.resident = pages * (sysconf(_SC_PAGESIZE) / 1024);
+    return now;
 }
 
 static void load_and_let_go(const char *file)
@@ -45,7 +54,8 @@ static void live(const char *code)
 
 int main(int count, char **words)
 {
-    long cycles, i, early = 0;
+    long cycles, i;
+    memory early = {0, 0}, late;
 
     if (count != 4)
         return 64;
@@ -56,8 +66,9 @@ int main(int count, char **words)
         if (strcmp(words[3], "-") != 0)
             live(words[3]);
         if (i == cycles / 10)
-            early = resident();
+            early = measure();
     }
-    printf("[%ld, %ld]\n", early, resident());
+    late = measure();
+    printf("[[%zu, %ld], [%zu, %ld]]\n", early.given_out, early.resident, late.given_out, late.resident);
     return 0;
 }
