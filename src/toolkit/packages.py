@@ -44,7 +44,7 @@ class Change:
     @property
     def moment(self) -> datetime.datetime:
         """Its date as a time: changelogs and archives carry this one, never the clock's."""
-        return datetime.datetime.combine(self.date, datetime.time(12), datetime.timezone.utc)
+        return datetime.datetime.combine(self.date, datetime.time(), datetime.timezone.utc)
 
 
 def changes(text: str) -> list[Change]:
@@ -167,9 +167,14 @@ class Source:
         return target
 
     @functools.lru_cache(maxsize=4)  # noqa: B019  (a tree is not changed while packages are made from it)
-    def digest(self) -> str:
-        """SHA-256 over the names, modes and contents of all its files."""
-        return digest_of([(name, self.top / name) for name in self.files()])
+    def digest(self, sources: bool) -> str:
+        """SHA-256 over the names, modes and contents of what packages are made of.
+
+        Binary packages hold nothing of the build side (src/toolkit), source packages do.
+        """
+        names = [name for name in self.files() if sources or not name.startswith("src/toolkit/")]
+        makers = [f"src/toolkit/packages{part}.py" for part in ("", "_debian", "_rpm")]
+        return digest_of([(name, self.top / name) for name in [*names, *(() if sources else makers)]])
 
 
 def digest_of(files: Sequence[tuple[str, Path]]) -> str:

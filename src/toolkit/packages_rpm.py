@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,6 +21,8 @@ SPEC = "tls-bootstrap.spec"
 _BEGIN = re.compile(r"^# BEGIN release matrix: .*\n", re.MULTILINE)
 _END = "# END release matrix\n"
 _TOP = "/rpmbuild"
+#: Builds of several releases share a root and its copy of the binaries.
+_copying = threading.Lock()
 
 
 def _order(stack: Stack) -> tuple[int, int]:
@@ -102,6 +105,18 @@ def lay_out(root: Root, source: Source, work: Path) -> None:
     (top / "SPECS" / SPEC).write_text(spec_text(source), encoding="utf-8")
 
 
+def _prebuilt(machine: str) -> str:
+    return f"{_TOP}/prebuilt-{machine}"
+
+
+def _add_binaries(root: Root, source: Source, machine: str) -> None:
+    """Put the portable binaries for a machine into ``root``, once."""
+    target = root.path / _prebuilt(machine).lstrip("/")
+    with _copying:
+        if not target.exists():
+            shutil.copytree(source.portable(machine), target)
+
+
 def build(
     root: Root,
     source: Source,
@@ -114,9 +129,7 @@ def build(
 
     ``root`` was given the sources by lay_out. Raises CommandError when there is nothing to show.
     """
-    prebuilt = f"{_TOP}/prebuilt-{machine}"
-    if not (root.path / prebuilt.lstrip("/")).exists():
-        shutil.copytree(source.portable(machine), root.path / prebuilt.lstrip("/"))
+    _add_binaries(root, source, machine)
     place = f"{_TOP}/{release.codename}-{machine}"
     root.run(
         [
@@ -126,7 +139,7 @@ def build(
             "--define", f"_topdir {_TOP}", "--define", f"_builddir {place}/BUILD", "--define", f"_buildrootdir {place}/ROOT",
             "--define", f"_rpmdir {place}/RPMS", *defines(release, interpreters), f"{_TOP}/SPECS/{SPEC}",
         ],
-        environment={"PREBUILT": prebuilt},
+        environment={"PREBUILT": _prebuilt(machine)},
         network=False,
     )  # fmt: skip
     return _collect(root, place, work, f"{release.title} {machine}")

@@ -88,7 +88,9 @@ def register(root: Root, versions: Sequence[str]) -> None:
         "".join(("%dir " if directory else "") + _quoted(path) + "\n" for path, directory in paths), encoding="utf-8"
     )
     # Asked of rpm's own generator for the C library alone: over every file it takes minutes.
-    listing = "\n".join(sorted(path for path, _ in paths if path.startswith(_LIBRARIES) and ".so" in path))
+    # Newer roots have /lib below /usr.
+    found = [path for path, _ in paths if path.removeprefix("/usr").startswith(_LIBRARIES) and ".so" in path]
+    listing = "\n".join(sorted(found))
     (work / "libraries").write_text(listing + "\n", encoding="utf-8")
     provides = root.run(["sh", "-c", "/usr/lib/rpm/elfdeps --provides < /rootfs/libraries"]).output.split("\n")
     lines = "\n".join(f"Provides: {name}" for name in sorted(set(filter(None, provides))))
