@@ -14,6 +14,7 @@
 #include <time.h>
 
 #define RECORD_LENGTH              16384 /* the plaintext of a TLS record: RFC 8446 section 5.1 */
+#define RECORD_HEADER              5     /* the same */
 #define KEEP_GIL_BELOW             4096  /* in memory, switching the GIL costs more than this much crypto */
 #define SSL_ERROR_NUMBER_NO_SOCKET 9     /* SSLErrorNumber has no name for it; ssl uses the number */
 
@@ -34,20 +35,58 @@ typedef struct {
     const char *source;
     size_t length;
     size_t done;
+    int is_write_to_memory;
 } io_request;
 
 typedef int (*operation)(tb_connection *self, io_request *request);
+
+/* The bytes that encryption adds to a record, or 0 where they depend on padding.  RFC 8446 section
+ * 5.2 (one byte of type, the tag), RFC 5288 (explicit nonce of 8), RFC 7905 (none). */
+static size_t record_overhead(SSL *ssl)
+{
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
+
+    if (cipher == NULL || !SSL_is_init_finished(ssl))
+        return 0;
+    switch (SSL_CIPHER_get_cipher_nid(cipher)) {
+    case NID_aes_128_gcm:
+    case NID_aes_256_gcm:
+        return SSL_version(ssl) >= TLS1_3_VERSION ? RECORD_HEADER + 1 + 16 : RECORD_HEADER + 8 + 16;
+    case NID_chacha20_poly1305:
+        return SSL_version(ssl) >= TLS1_3_VERSION ? RECORD_HEADER + 1 + 16 : RECORD_HEADER + 16;
+    default:
+        return 0;
+    }
+}
+
+/* Makes room for the ciphertext of the write to come.  Needs the lock and the GIL. */
+static void reserve_ciphertext(tb_connection *self, size_t length)
+{
+    size_t overhead = record_overhead(self->ssl);
+    size_t records = (length + RECORD_LENGTH - 1) / RECORD_LENGTH;
+
+    if (overhead != 0)
+        tb_membio_reserve(self->outgoing_queue, length + records * overhead);
+}
 
 static void attempt(tb_connection *self, operation act, io_request *request, int release_gil, tb_outcome *outcome)
 {
     PyThreadState *saved = NULL;
     PyThreadState *outer;
+    int reserves = request != NULL && request->is_write_to_memory;
 
     if (release_gil) {
+        if (reserves) {
+            tb_connection_lock(self);
+            reserve_ciphertext(self, request->length);
+            tb_connection_unlock(self);
+        }
         saved = PyEval_SaveThread();
         pthread_mutex_lock(&self->lock);
     } else {
         tb_connection_lock(self);
+        if (reserves)
+            reserve_ciphertext(self, request->length);
     }
     outer = self->thread; /* set when a callback of this very thread calls us */
     self->thread = saved;
@@ -254,38 +293,6 @@ static int act_write(tb_connection *self, io_request *request)
     return SSL_write_ex(self->ssl, request->source, request->length, &request->done);
 }
 
-/* The bytes that encryption adds to a record, or 0 where they depend on padding.  RFC 8446 section
- * 5.2 (one byte of type, the tag), RFC 5288 (explicit nonce of 8), RFC 7905 (none). */
-static size_t record_overhead(SSL *ssl)
-{
-    const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
-
-    if (cipher == NULL || !SSL_is_init_finished(ssl))
-        return 0;
-    switch (SSL_CIPHER_get_cipher_nid(cipher)) {
-    case NID_aes_128_gcm:
-    case NID_aes_256_gcm:
-        return SSL_version(ssl) >= TLS1_3_VERSION ? 5 + 1 + 16 : 5 + 8 + 16;
-    case NID_chacha20_poly1305:
-        return SSL_version(ssl) >= TLS1_3_VERSION ? 5 + 1 + 16 : 5 + 16;
-    default:
-        return 0;
-    }
-}
-
-static void reserve_ciphertext(tb_connection *self, size_t length)
-{
-    size_t overhead, records;
-
-    tb_connection_lock(self);
-    overhead = record_overhead(self->ssl);
-    tb_connection_unlock(self);
-    if (overhead == 0)
-        return;
-    records = (length + RECORD_LENGTH - 1) / RECORD_LENGTH;
-    tb_membio_reserve(self->outgoing_queue, length + records * overhead);
-}
-
 PyObject *tb_connection_write(PyObject *object, PyObject *data)
 {
     tb_connection *self = (tb_connection *)object;
@@ -306,8 +313,7 @@ PyObject *tb_connection_write(PyObject *object, PyObject *data)
         goto exit;
     }
     limits.release_gil = request.length >= KEEP_GIL_BELOW;
-    if (self->outgoing_queue != NULL)
-        reserve_ciphertext(self, request.length);
+    request.is_write_to_memory = self->outgoing_queue != NULL;
     result = run(self, act_write, &request, &limits, &outcome);
     if (result == 0)
         written = tb_long_from_size(request.done);
@@ -328,13 +334,13 @@ static int act_read(tb_connection *self, io_request *request)
 }
 
 /* Reads into request->target.  0, or -1 with an exception; the peer's close_notify is 0 bytes. */
-static int read_some(tb_connection *self, io_request *request)
+static int read_some(tb_connection *self, io_request *request, int release_gil)
 {
     patience limits = {"The read operation timed out", 0, NULL, 0, {0, 0}};
     tb_outcome outcome;
     int result;
 
-    limits.release_gil = self->incoming_queue == NULL || tb_membio_pending(self->incoming_queue) >= KEEP_GIL_BELOW;
+    limits.release_gil = release_gil;
     result = run(self, act_read, request, &limits, &outcome);
     if (result > 0) {
         if (outcome.ssl_error == SSL_ERROR_ZERO_RETURN && SSL_get_shutdown(self->ssl) == SSL_RECEIVED_SHUTDOWN) {
@@ -345,6 +351,11 @@ static int read_some(tb_connection *self, io_request *request)
         tb_raise_outcome(self->state, self->ssl, &outcome);
     }
     return result == 0 ? 0 : -1;
+}
+
+static int read_releases_gil(tb_connection *self)
+{
+    return self->incoming_queue == NULL || tb_membio_pending(self->incoming_queue) >= KEEP_GIL_BELOW;
 }
 
 static PyObject *read_into(tb_connection *self, Py_ssize_t length, PyObject *buffer)
@@ -360,18 +371,45 @@ static PyObject *read_into(tb_connection *self, Py_ssize_t length, PyObject *buf
     memset(&request, 0, sizeof request);
     request.target = (char *)view.data;
     request.length = (size_t)length;
-    if (length == 0 || read_some(self, &request) == 0)
+    if (length == 0 || read_some(self, &request, read_releases_gil(self)) == 0)
         count = tb_long_from_size(request.done);
     tb_view_release(&view);
     return count;
 }
 
+/* How many bytes the next read will give if it is asked for more, 0 if that cannot be told: the rest of
+ * a record that was decrypted already, or the content of the next one, whose header waits in memory. */
+static size_t predict_read(tb_connection *self, int *release_gil)
+{
+    size_t pending = 0, length = 0, overhead;
+    int decrypted;
+
+    *release_gil = 1;
+    if (self->incoming_queue != NULL) {
+        length = tb_membio_peek_record(self->incoming_queue, &pending);
+        *release_gil = pending >= KEEP_GIL_BELOW;
+    }
+    tb_connection_lock(self);
+    decrypted = SSL_pending(self->ssl);
+    overhead = length == 0 || decrypted > 0 || SSL_has_pending(self->ssl) ? 0 : record_overhead(self->ssl);
+    tb_connection_unlock(self);
+    if (decrypted > 0)
+        return (size_t)decrypted;
+    length += RECORD_HEADER;
+    if (overhead == 0 || length <= overhead || length - overhead > RECORD_LENGTH)
+        return 0;
+    return length - overhead;
+}
+
+/* A read never returns more than the rest of one record, so mostly the object can be made in its final
+ * size; where not, the data are copied out of the stack. */
 static PyObject *read_bytes(tb_connection *self, Py_ssize_t length)
 {
     char record[RECORD_LENGTH];
     PyObject *bytes = NULL, *shorter;
     io_request request;
-    int pending;
+    size_t predicted;
+    int release_gil;
 
     if (length < 0) {
         PyErr_SetString(PyExc_ValueError, "size should not be negative");
@@ -379,23 +417,18 @@ static PyObject *read_bytes(tb_connection *self, Py_ssize_t length)
     }
     if (length == 0)
         return PyBytes_FromStringAndSize(NULL, 0);
-    /* A read never returns more than the rest of one record, so the object can be made in its final
-     * size when a record was decrypted already, and copied out of the stack otherwise. */
-    tb_connection_lock(self);
-    pending = SSL_pending(self->ssl);
-    tb_connection_unlock(self);
+    predicted = predict_read(self, &release_gil);
     memset(&request, 0, sizeof request);
-    if (pending > 0) {
-        bytes = PyBytes_FromStringAndSize(NULL, length < pending ? length : pending);
+    request.length = (size_t)length < RECORD_LENGTH ? (size_t)length : RECORD_LENGTH;
+    if (predicted > 0) {
+        if (predicted < request.length)
+            request.length = predicted;
+        bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)request.length);
         if (bytes == NULL)
             return NULL;
-        request.target = PyBytes_AsString(bytes);
-        request.length = (size_t)PyBytes_Size(bytes);
-    } else {
-        request.target = record;
-        request.length = length < RECORD_LENGTH ? (size_t)length : RECORD_LENGTH;
     }
-    if (read_some(self, &request) < 0) {
+    request.target = bytes != NULL ? PyBytes_AsString(bytes) : record;
+    if (read_some(self, &request, release_gil) < 0) {
         Py_XDECREF(bytes);
         return NULL;
     }
@@ -412,8 +445,14 @@ PyObject *tb_connection_read(PyObject *object, PyObject *args)
     PyObject *buffer = NULL;
     Py_ssize_t length;
 
-    if (!PyArg_ParseTuple(args, "n|O:read", &length, &buffer))
+    if (PyTuple_Size(args) == 1 && tb_int_check_exact(PyTuple_GetItem(args, 0))) {
+        /* The common case; PyArg_ParseTuple costs as much as all the rest of ours. */
+        length = tb_int_as_ssize(PyTuple_GetItem(args, 0));
+        if (length == -1 && PyErr_Occurred())
+            return NULL;
+    } else if (!PyArg_ParseTuple(args, "n|O:read", &length, &buffer)) {
         return NULL;
+    }
     if (buffer != NULL && buffer != Py_None)
         return read_into(self, length, buffer);
     return read_bytes(self, length);

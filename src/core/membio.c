@@ -19,6 +19,8 @@
 #define PLAIN_CHUNK 4096        /* least size of a chunk made without Python */
 #define MAX_SLACK   (64 * 1024) /* memory kept beyond twice what is pending */
 
+#define RECORD_HEADER 5 /* bytes: type, version, length (RFC 8446 section 5.1) */
+
 typedef struct chunk {
     struct chunk *next;
     PyObject *bytes; /* owned; NULL for a chunk whose data follows in `room` */
@@ -35,6 +37,7 @@ struct tb_membio {
     chunk *first, *last;
     chunk *reserved; /* an element of the queue, the last, while OpenSSL may fill it */
     chunk *spent;    /* consumed, waiting for the GIL */
+    int unsettled;   /* set under lock where tb_membio_settle() has something to do */
 };
 
 typedef struct {
@@ -99,9 +102,16 @@ static void queue_drop_first(tb_membio *queue)
     if (dropped->bytes != NULL) {
         dropped->next = queue->spent;
         queue->spent = dropped;
+        __atomic_store_n(&queue->unsettled, 1, __ATOMIC_RELAXED);
     } else {
         free(dropped);
     }
+}
+
+/* Whether a chunk keeps much more memory than its unread part needs. */
+static int is_wasteful(const chunk *item)
+{
+    return item->capacity > 2 * (item->end - item->start) + MAX_SLACK;
 }
 
 static size_t queue_take(tb_membio *queue, char *target, size_t length)
@@ -126,6 +136,8 @@ static size_t queue_take(tb_membio *queue, char *target, size_t length)
             queue_drop_first(queue);
     }
     queue->pending -= taken;
+    if (queue->first != NULL && is_wasteful(queue->first))
+        __atomic_store_n(&queue->unsettled, 1, __ATOMIC_RELAXED);
     return taken;
 }
 
@@ -200,6 +212,28 @@ size_t tb_membio_pending(tb_membio *queue)
     return pending;
 }
 
+size_t tb_membio_peek_record(tb_membio *queue, size_t *pending)
+{
+    unsigned char header[RECORD_HEADER];
+    size_t known = 0;
+    chunk *item;
+
+    pthread_mutex_lock(&queue->lock);
+    *pending = queue->pending;
+    for (item = queue->first; item != NULL && known < sizeof header; item = item->next) {
+        size_t part = item->end - item->start;
+
+        if (part > sizeof header - known)
+            part = sizeof header - known;
+        memcpy(header + known, item->data + item->start, part);
+        known += part;
+    }
+    pthread_mutex_unlock(&queue->lock);
+    if (known < sizeof header || header[0] != SSL3_RT_APPLICATION_DATA)
+        return 0;
+    return (size_t)header[3] << 8 | header[4];
+}
+
 void tb_membio_reserve(tb_membio *queue, size_t length)
 {
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)length);
@@ -216,6 +250,7 @@ void tb_membio_reserve(tb_membio *queue, size_t length)
     if (queue->reserved == NULL) {
         queue_append(queue, reserved);
         queue->reserved = reserved;
+        __atomic_store_n(&queue->unsettled, 1, __ATOMIC_RELAXED);
         reserved = NULL;
     }
     pthread_mutex_unlock(&queue->lock);
@@ -229,11 +264,9 @@ static void queue_shrink_first(tb_membio *queue)
     chunk *small;
     size_t left;
 
-    if (first == NULL || first == queue->reserved)
+    if (first == NULL || first == queue->reserved || !is_wasteful(first))
         return;
     left = first->end - first->start;
-    if (first->capacity <= 2 * left + MAX_SLACK)
-        return;
     small = chunk_new_plain(left);
     if (small == NULL)
         return;
@@ -255,7 +288,11 @@ void tb_membio_settle(tb_membio *queue)
 {
     chunk *spent;
 
+    /* Whoever leaves something to do settles it himself afterwards, so a glance without the lock is enough. */
+    if (!__atomic_load_n(&queue->unsettled, __ATOMIC_RELAXED))
+        return;
     pthread_mutex_lock(&queue->lock);
+    __atomic_store_n(&queue->unsettled, 0, __ATOMIC_RELAXED);
     if (queue->reserved != NULL) {
         chunk *reserved = queue->reserved;
 
@@ -460,7 +497,7 @@ static PyObject *memory_bio_read(PyObject *object, PyObject *args)
     size_t length, taken;
     PyObject *bytes;
 
-    if (!PyArg_ParseTuple(args, "|n:read", &size))
+    if (PyTuple_Size(args) != 0 && !PyArg_ParseTuple(args, "|n:read", &size))
         return NULL;
     pthread_mutex_lock(&queue->lock);
     length = queue->pending;

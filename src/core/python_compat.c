@@ -265,6 +265,13 @@ static int bind_buffers(void)
 static int get_view(PyObject *object, tb_view *view, int flags)
 {
     memset(view, 0, sizeof *view);
+    if (flags == TB_SIMPLE && PyBytes_CheckExact(object)) { /* they cannot change: a reference is enough */
+        Py_INCREF(object);
+        view->bytes = object;
+        view->data = PyBytes_AsString(object);
+        view->length = PyBytes_Size(object);
+        return 0;
+    }
 #ifdef TB_PYTHON2
     if (PyUnicode_Check(object)) {
         PyErr_SetString(PyExc_TypeError, "a bytes-like object is required, not 'unicode'");
@@ -299,6 +306,7 @@ void tb_view_release(tb_view *view)
     if (view->bounce != NULL)
         release_old_buffer(view);
 #endif
+    Py_CLEAR(view->bytes);
     view->held = 0;
     view->bounce = NULL;
     view->data = NULL;

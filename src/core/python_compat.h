@@ -43,6 +43,7 @@ typedef struct {
     const void *data; /* valid until tb_view_release() */
     Py_ssize_t length;
     int held;         /* layout must be released */
+    PyObject *bytes;  /* owned: an exact bytes object, which needs no layout */
     void *bounce;     /* 2.7: private copy for an object that knows only the old buffer protocol */
     PyObject *target; /* 2.7: where the bounce buffer is written back to; borrowed */
 } tb_view;
@@ -75,12 +76,16 @@ int tb_as_int(PyObject *object, int *value);
 PyObject *tb_native_str_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #ifdef TB_PYTHON2
-#define TB_NATIVE_FORMAT  "s" /* Py_BuildValue of a C string to native str: the same letter on both */
-#define tb_long_from_size PyInt_FromSize_t
+#define TB_NATIVE_FORMAT   "s" /* Py_BuildValue of a C string to native str: the same letter on both */
+#define tb_long_from_size  PyInt_FromSize_t
+#define tb_int_check_exact PyInt_CheckExact /* the kind of number that 2.7's len() and literals are */
+#define tb_int_as_ssize    PyInt_AsSsize_t
 PyObject *tb_long_from_long(long value); /* an int where it fits, as 2.7's own modules return */
 #else
-#define tb_long_from_size PyLong_FromSize_t
-#define tb_long_from_long PyLong_FromLong
+#define tb_long_from_size  PyLong_FromSize_t
+#define tb_long_from_long  PyLong_FromLong
+#define tb_int_check_exact PyLong_CheckExact
+#define tb_int_as_ssize    PyLong_AsSsize_t
 #endif
 
 /* ---- types ----------------------------------------------------------------------------------- */
