@@ -55,28 +55,29 @@ class Identity:
         self.client, clients = _client_certificate()
         self.store: str = tls.get_default_verify_paths().cafile or ""
 
-        def context(pair: bytes, lowest: str = "TLSv1_2", highest: str = "TLSv1_3") -> Any:
-            made = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
-            made.minimum_version, made.maximum_version = tls.TLSVersion[lowest], tls.TLSVersion[highest]
-            with tempfile.NamedTemporaryFile(suffix=".pem") as file:
-                file.write(pair)
-                file.flush()
-                made.load_cert_chain(file.name)
-            return made
-
-        own = certificate + key
+        self.pair = certificate + key
         self.contexts = {
-            TLS_1_3: context(own, "TLSv1_3"),
-            TLS_1_2: context(own, highest="TLSv1_2"),
-            HYBRID: context(own, "TLSv1_3"),
-            ANY: context(own),
-            CLIENT_CERTIFICATE: context(own),
-            STRANGER: context(stranger[1] + stranger[2]),
+            TLS_1_3: self.context(self.pair, "TLSv1_3"),
+            TLS_1_2: self.context(self.pair, highest="TLSv1_2"),
+            HYBRID: self.context(self.pair, "TLSv1_3"),
+            ANY: self.context(self.pair),
+            CLIENT_CERTIFICATE: self.context(self.pair),
+            STRANGER: self.context(stranger[1] + stranger[2]),
         }
         self.contexts[HYBRID].set_groups(HYBRID)
         asking = self.contexts[CLIENT_CERTIFICATE]
         asking.verify_mode = tls.CERT_REQUIRED
         asking.load_verify_locations(cadata=clients.decode("ascii"))
+
+    def context(self, pair: bytes, lowest: str = "TLSv1_2", highest: str = "TLSv1_3") -> Any:
+        """A server's context with this certificate and key (PEM) and these protocol versions."""
+        made = self._tls.SSLContext(self._tls.PROTOCOL_TLS_SERVER)
+        made.minimum_version, made.maximum_version = self._tls.TLSVersion[lowest], self._tls.TLSVersion[highest]
+        with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+            file.write(pair)
+            file.flush()
+            made.load_cert_chain(file.name)
+        return made
 
 
 def _client_certificate() -> tuple[bytes, bytes]:

@@ -11,12 +11,13 @@ from toolkit.pip_matrix_places import DEBUNDLED, DEVENDORED, DISTRIBUTION, Targe
 
 NEWEST = "26.3"
 
-#: Pips that a redistributor of a supported release ships -> the patch for it.
-_PATCHES: dict[str, str] = {}
-_PLANNED = {
-    "1.5.4": "debian", "8.1.1": "debian", "8.1.2": "rpm", "9.0.1": "debian", "9.0.3": "rpm", "20.0.2": "debian",
-    "20.3.4": "debian", "21.2.3": "rpm", "22.0.2": "debian", "23.0.1": "debian", "23.3.2": "rpm", "24.0": "debian",
-    "25.1.1": "debian",
+#: Whose pips they are -> where its patches for them lie, and the Python and pip of its releases.
+_REDISTRIBUTED = {
+    "rpm": (("2.7", "8.1.2"), ("2.7", "9.0.3"), ("3.6", "9.0.3"), ("3.9", "21.2.3"), ("3.12", "23.3.2")),
+    "debian": (
+        ("2.7", "1.5.4"), ("2.7", "8.1.1"), ("2.7", "9.0.1"), ("3.6", "9.0.1"), ("2.7", "20.0.2"), ("3.8", "20.0.2"),
+        ("2.7", "20.3.4"), ("3.9", "20.3.4"), ("3.10", "22.0.2"), ("3.11", "23.0.1"), ("3.12", "24.0"), ("3.13", "25.1.1"),
+    ),
 }
 
 _PIPS = {
@@ -59,8 +60,8 @@ def targets() -> list[Target]:
     found = []
     for python, versions in _PIPS.items():
         for version in versions:
-            family = _PATCHES.get(version)
-            patch = f"{family}/pip-patches/pip-{version}.patch" if family else ""
+            families = [family for family, pips in _REDISTRIBUTED.items() if (python, version) in pips]
+            patch = f"{families[0]}/pip-patches/pip-{version}.patch" if families else ""
             found.append(Target(python, version, generation=_GENERATIONS.get((python, version), ""), patch=patch))
         found += [target for target in _OTHERS if target.python == python]
     return found + [target for target in _OTHERS if target.python not in _PIPS]

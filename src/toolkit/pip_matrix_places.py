@@ -228,6 +228,8 @@ class Places:
     """Makes places, and removes those that are left at the end. Use it in a ``with`` block."""
 
     def __init__(self, work: Path) -> None:
+        for left in work.glob("places-*"):  # by a run that was killed; the caller holds the lock
+            roots.remove_tree(left)
         self._work = Path(tempfile.mkdtemp(dir=work, prefix="places-"))
         self._launcher = install_command(self._work / "command")
 

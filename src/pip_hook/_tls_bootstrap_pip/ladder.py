@@ -57,6 +57,8 @@ def inject_pyopenssl(urllib3):
     bridge = urllib3 + ".contrib.pyopenssl"
     try:
         __import__(bridge)
+        # Some import idna only at the first connection, and would fail there without a way back.
+        getattr(sys.modules[bridge], "_dnsname_to_stdlib", str)(u"localhost")
         sys.modules[bridge].inject_into_urllib3()
     except Exception:  # not only ImportError: a new cryptography below an old pyOpenSSL raises others
         return False
