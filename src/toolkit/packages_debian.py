@@ -66,6 +66,19 @@ def control(template: str, release: Release, flavour: str = "bundled") -> str:
     return text
 
 
+#: What of debian/copyright belongs to the bundled OpenSSL: beginnings of its paragraphs.
+_OF_OPENSSL = ("Files: openssl/", "License: Artistic\n", "License: GPL-1+\n")
+
+
+def copyright_text(text: str, flavour: str) -> str:
+    """debian/copyright for a flavour: what is not in the source package has no paragraph."""
+    if flavour == "bundled":
+        return text
+    header, *paragraphs = text.split("\n\n")
+    header = header.partition("\nComment:")[0]
+    return "\n\n".join([header, *(each for each in paragraphs if not each.startswith(_OF_OPENSSL))])
+
+
 def write_control(top: Path) -> Path:
     """Write the committed control, the newest release's; returns its path."""
     target = top / "debian" / "control"
@@ -81,6 +94,8 @@ def source_tree(source: Source, parent: Path, release: Release, flavour: str = "
     (debian / "changelog").write_text(debian_changelog(source.history, release.suffix, release.codename), encoding="utf-8")
     template = (debian / "control.in").read_text(encoding="utf-8")
     (debian / "control").write_text(control(template, release, flavour), encoding="utf-8")
+    copyright_file = debian / "copyright"
+    copyright_file.write_text(copyright_text(copyright_file.read_text(encoding="utf-8"), flavour), encoding="utf-8")
     (debian / "flavour").write_text(f"{flavour}\n", encoding="ascii")
     if release.debhelper < _COMPAT_IN_CONTROL:
         (debian / "compat").write_text(f"{release.debhelper}\n", encoding="ascii")
