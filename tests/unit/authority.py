@@ -167,6 +167,8 @@ class Authority(object):
         configuration = self._configure(name, extensions, sections)
         run_openssl(
             ["req", "-new", "-utf8", "-config", configuration, "-key", identity.key]
+            # 1.1.1 takes a "+" as a part of the value otherwise.
+            + (["-multivalue-rdn"] if subject and "+" in subject else [])
             + ["-subj", subject or "/O=tests/CN=" + _escaped(name), "-out", request]
         )
         validity = ["-startdate", start] if start else []
