@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import re
 import subprocess
+import tempfile
 import xml.etree.ElementTree
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -91,10 +92,14 @@ def _number(version: str) -> tuple[int, ...]:
 
 def signature(path: Path) -> Iterator[str]:
     """What an old GnuPG could not verify in a signature file."""
-    done = subprocess.run(
-        ["gpg", "--batch", "--no-keyring", "--list-packets", str(path)],
-        env=dict(CLEAN_ENVIRONMENT), capture_output=True, check=False,
-    )
+    # Of a signed text gpg lists the text alone: give it what stands below.
+    content = path.read_bytes()
+    armored = content[max(content.find(b"-----BEGIN PGP SIGNATURE-----"), 0) :]
+    with tempfile.TemporaryDirectory() as home:
+        done = subprocess.run(
+            ["gpg", "--homedir", home, "--batch", "--no-keyring", "--list-packets"],
+            input=armored, env=dict(CLEAN_ENVIRONMENT), capture_output=True, check=False,
+        )  # fmt: skip
     listing = done.stdout.decode("utf-8", "replace")
     algorithms = [int(number) for number in re.findall(r"^:signature packet: algo (\d+)", listing, re.MULTILINE)]
     digests = [int(number) for number in re.findall(r"digest algo (\d+)", listing)]
