@@ -13,9 +13,6 @@ from ._constants import (
     PROTOCOL_TLS,
     PROTOCOL_TLS_CLIENT,
     PROTOCOL_TLS_SERVER,
-    Options,
-    TLSVersion,
-    VerifyFlags,
     VerifyMode,
     _SSLMethod,
 )
@@ -124,6 +121,8 @@ class SSLContext(_Base):
     @property
     def options(self):
         """The OP_* flags, as Options."""
+        from ._options import Options
+
         return Options(_Base.options.__get__(self))
 
     @options.setter
@@ -135,6 +134,8 @@ class SSLContext(_Base):
     @property
     def verify_flags(self):
         """The VERIFY_* flags, as VerifyFlags."""
+        from ._verify_flags import VerifyFlags
+
         return VerifyFlags(_Base.verify_flags.__get__(self))
 
     @verify_flags.setter
@@ -153,6 +154,8 @@ class SSLContext(_Base):
     @property
     def minimum_version(self):
         """The lowest protocol version, as TLSVersion (added in 3.7)."""
+        from ._versions import TLSVersion
+
         if self.protocol not in _NEGOTIATING:
             return TLSVersion.MINIMUM_SUPPORTED  # the protocol says it; nothing can be set
         return _known(TLSVersion, _Base.minimum_version.__get__(self))
@@ -164,6 +167,8 @@ class SSLContext(_Base):
     @property
     def maximum_version(self):
         """The highest protocol version, as TLSVersion (added in 3.7)."""
+        from ._versions import TLSVersion
+
         if self.protocol not in _NEGOTIATING:
             return TLSVersion.MAXIMUM_SUPPORTED
         return _known(TLSVersion, _Base.maximum_version.__get__(self))
@@ -333,6 +338,7 @@ class SSLContext(_Base):
         if not callable(callback):
             raise TypeError("%r is not callable." % (callback,))
         from ._messages import _TLSAlertType, _TLSContentType, _TLSMessageType
+        from ._versions import TLSVersion
 
         def name_and_call(connection, direction, version, content_type, message_type, data):
             content_type = _known(_TLSContentType, content_type)

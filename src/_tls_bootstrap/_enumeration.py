@@ -25,7 +25,8 @@ __all__ = ["Enum", "IntEnum", "IntFlag", "core_enumeration", "core_members", "en
 
 def core_members(prefix, drop="", skip=()):
     """(name, value) of the C half's constants with a prefix, in the order of values."""
-    pairs = [(name[len(drop) :], getattr(_core, name)) for name in dir(_core) if name.startswith(prefix) and name not in skip]
+    constants = vars(_core).items()  # not dir(), which sorts all of them each time
+    pairs = [(name[len(drop) :], value) for name, value in constants if name.startswith(prefix) and name not in skip]
     return sorted(pairs, key=lambda pair: (pair[1], pair[0]))
 
 

@@ -17,16 +17,16 @@ HAS_MODULE_GETATTR = sys.version_info >= (3, 7)
 _HOMES = {
     "_constants": (
         "CHANNEL_BINDING_TYPES",
-        "Options",
         "PROTOCOL_SSLv23",
-        "SSLErrorNumber",
-        "TLSVersion",
-        "VerifyFlags",
         "VerifyMode",
         "_PROTOCOL_NAMES",
         "_SSLMethod",
         "get_protocol_name",
     ),
+    "_options": ("Options",),
+    "_versions": ("TLSVersion",),
+    "_verify_flags": ("VerifyFlags",),
+    "_error_numbers": ("SSLErrorNumber",),
     "_alerts": ("AlertDescription",),
     "_messages": ("_TLSAlertType", "_TLSContentType", "_TLSMessageType"),
     "_purpose": ("Purpose", "_ASN1Object"),
@@ -89,15 +89,16 @@ _PLAIN = (
     "lib_codes_to_names",
 )
 
-# Names of the C half that are plain integers there and members of an enumeration here.
-CONSTANT_PREFIXES = (
-    "ALERT_DESCRIPTION_",
-    "CERT_",
-    "OP_",
-    "PROTOCOL_",
-    "SSL_ERROR_",
-    "VERIFY_",
-)
+# Names of the C half that are plain integers there and members of an enumeration here: prefix -> its module.
+_ENUMERATIONS = {
+    "ALERT_DESCRIPTION_": "_alerts",
+    "CERT_": "_constants",
+    "OP_": "_options",
+    "PROTOCOL_": "_constants",
+    "SSL_ERROR_": "_error_numbers",
+    "VERIFY_": "_verify_flags",
+}
+CONSTANT_PREFIXES = tuple(_ENUMERATIONS)
 
 _home_of = dict((name, home) for home, names in _HOMES.items() for name in names)
 _package = None
@@ -139,7 +140,7 @@ def resolve(name):
         return [each for each in listing() if not each.startswith("_")]
     home = _home_of.get(name)
     if home is None and name.startswith(CONSTANT_PREFIXES) and hasattr(_core, name):
-        home = "_alerts" if name.startswith("ALERT_") else "_constants"
+        home = next(_ENUMERATIONS[prefix] for prefix in CONSTANT_PREFIXES if name.startswith(prefix))
     if home is None:
         raise AttributeError("module %r has no attribute %r" % (_package.__name__, name))
     qualified = _package.__name__ + "." + home

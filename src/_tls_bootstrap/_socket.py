@@ -7,15 +7,9 @@ import errno
 import socket as _stdlib
 from socket import AF_INET, SO_TYPE, SOCK_STREAM, SOL_SOCKET
 
-from . import _plain_socket, _trace
+from . import _core, _plain_socket, _trace
 from ._compat import PY2, buffer_size, encode_hostname
-from ._constants import (
-    CERT_NONE,
-    CERT_REQUIRED,
-    PROTOCOL_TLS,
-    SSL_ERROR_EOF,
-    SSL_ERROR_SSL,
-)
+from ._constants import CERT_NONE, CERT_REQUIRED, PROTOCOL_TLS
 from ._context import SSLContext, _create_stdlib_context
 from ._errors import SSLCertVerificationError, SSLError, SSLWantReadError, SSLWantWriteError, socket_error
 from ._object import channel_binding, der_chain, exported_keying_material
@@ -187,7 +181,7 @@ class SSLSocket(_plain_socket.socket):
         finally:
             self.settimeout(timeout)
         if early:
-            failure = SSLError(int(SSL_ERROR_SSL), "Closed before TLS handshake with data in recv buffer.")
+            failure = SSLError(_core.SSL_ERROR_SSL, "Closed before TLS handshake with data in recv buffer.")
             failure.reason = failure.strerror
             raise failure
         return False
@@ -329,7 +323,7 @@ class SSLSocket(_plain_socket.socket):
                 return self._sslobj.read(len)
             return self._sslobj.read(len, buffer)
         except SSLError as error:
-            if error.args[0] == SSL_ERROR_EOF and self.suppress_ragged_eofs:
+            if error.args[0] == _core.SSL_ERROR_EOF and self.suppress_ragged_eofs:
                 return b"" if buffer is None else 0
             raise
 

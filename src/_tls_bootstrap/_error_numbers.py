@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SSLErrorNumber and its members (ssl documentation: "Exceptions")."""
+
+from __future__ import absolute_import
+
+from ._enumeration import IntEnum, core_enumeration
+
+__all__ = ["SSLErrorNumber"]
+
+SSLErrorNumber = core_enumeration(globals(), IntEnum, "SSLErrorNumber", "SSL_ERROR_", "What SSLError.errno can be.")

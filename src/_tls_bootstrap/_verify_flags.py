@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""VerifyFlags and its members (ssl documentation: "Constants")."""
+
+from __future__ import absolute_import
+
+from ._enumeration import IntFlag, core_enumeration
+
+__all__ = ["VerifyFlags"]
+
+VerifyFlags = core_enumeration(globals(), IntFlag, "VerifyFlags", "VERIFY_", "Flags for SSLContext.verify_flags.")
