@@ -423,36 +423,26 @@ class Worker(object):
         return {"value": sum(speeds) / alone}
 
     def share(self, length, count):
-        """Two threads on two connections, then two on the same one: for contention.c, which counts the waits."""
-        data = b"x" * int(length)
+        """How often locks were found taken (contention.c): two threads on two connections, then both on one."""
+        data, count = b"x" * int(length), int(count)
         ends = [self._standing_pair("tls13", "aes128", which) for which in (0, 1)]
+        contended = importlib.import_module("ctypes").CDLL(None).tls_bootstrap_contended
 
-        def hammer(connections):
-            run = [
-                threading.Thread(target=lambda each=each: [each[0].write(data) for _ in range(int(count))])
-                for each in connections
-            ]
+        def at_once(*jobs):
+            before = contended()
+            run = [threading.Thread(target=job) for job in jobs]
             for thread in run:
                 thread.start()
             for thread in run:
                 thread.join()
+            return contended() - before
 
-        counter = importlib.import_module("ctypes").CDLL(None).tls_bootstrap_contended
-        apart = counter()
-        for each in ends:
-            self.api.transfer(each, data, 1)
-        before = counter()
-        run = [
-            threading.Thread(target=lambda each=each: self.api.transfer(each, data, int(count))) for each in ends
-        ]
-        for thread in run:
-            thread.start()
-        for thread in run:
-            thread.join()
-        apart = counter() - before
-        before = counter()
-        hammer([ends[0], ends[0]])
-        return {"apart": apart, "together": counter() - before}
+        def write():
+            for _ in range(count):
+                ends[0][0].write(data)
+
+        apart = at_once(*[lambda each=each: self.api.transfer(each, data, count) for each in ends])
+        return {"apart": apart, "together": at_once(write, write)}
 
     def grow(self, megabytes):
         """Puts so much ciphertext into a MemoryBIO before any of it is read."""
