@@ -136,6 +136,9 @@ class Build(object):
             flags.append("-DTB_BUNDLED_OPENSSL")
         # 2.7's headers break the aliasing rules and count on wrapping integers.
         flags += ["-DPy_LIMITED_API=0x03040000"] if major == 3 else ["-DTB_PYTHON2", "-fno-strict-aliasing", "-fwrapv"]
+        if found.debug:
+            # Said here too: Debian's debug headers are links, through which gcc sees the other build's pyconfig.h.
+            flags.append("-DPy_DEBUG=1")
         for directory in found.directories:
             flags += ["-isystem", directory]
         return flags

@@ -14,7 +14,7 @@ from openssl.errors import BuildError
 PROBE = (
     "import json, sys, sysconfig; paths = sysconfig.get_paths(); "
     "print(json.dumps([list(sys.version_info[:3]), paths['include'], paths.get('platinclude'), "
-    "sysconfig.get_config_var('INCLUDEPY')]))"
+    "sysconfig.get_config_var('INCLUDEPY'), hasattr(sys, 'gettotalrefcount')]))"
 )
 
 # The last Debian release with 2.7's headers, for machines that have none installed.
@@ -23,11 +23,12 @@ PYTHON2_PACKAGE = "libpython2.7-dev"
 
 
 class Headers(object):
-    """The headers of one CPython: `version` ("3.11.2") and `directories` for -isystem (list of paths)."""
+    """The headers of one CPython: `version` ("3.11.2"), `directories` for -isystem (list of paths), `debug` build or not."""
 
-    def __init__(self, version, directories):
+    def __init__(self, version, directories, debug=False):
         self.version = version
         self.directories = directories
+        self.debug = debug
 
 
 def find(major):
@@ -64,7 +65,7 @@ def of_interpreter(command, major):
     try:
         with open(os.devnull, "w") as null:
             text = subprocess.check_output([command, "-c", PROBE], stderr=null, universal_newlines=True)
-        version, include, platinclude, included = json.loads(text.strip().splitlines()[-1])
+        version, include, platinclude, included, debug = json.loads(text.strip().splitlines()[-1])
     except (OSError, ValueError, IndexError, subprocess.CalledProcessError):
         return None
     if version[0] != major or tuple(version) < ((2, 7) if major == 2 else (3, 4)):
@@ -76,7 +77,7 @@ def of_interpreter(command, major):
     directories = [include]
     if platinclude and platinclude != include and os.path.isdir(platinclude):
         directories.append(platinclude)
-    return Headers(".".join(str(part) for part in version), directories)
+    return Headers(".".join(str(part) for part in version), directories, debug)
 
 
 def candidates(major):
@@ -116,7 +117,7 @@ def for_other_libc(headers, directory):
         target = os.path.join(directory, name)
         cache.make_directory(os.path.dirname(target))
         shutil.copyfile(real[0], target)
-    return Headers(headers.version, [directory] + headers.directories)
+    return Headers(headers.version, [directory] + headers.directories, headers.debug)
 
 
 def _python2_from_archive():

@@ -92,7 +92,7 @@ def find() -> list[Interpreter]:
     """One interpreter per version (and unicode width, and threading model), oldest first."""
     found: dict[str, Interpreter] = {}
     for path in _candidates():
-        interpreter = _probe(path)
+        interpreter = probe(path)
         if interpreter and interpreter.version >= (2, 7):
             found.setdefault(interpreter.name, interpreter)
     return sorted(found.values(), key=lambda item: (item.version, item.name))
@@ -108,7 +108,8 @@ def _candidates() -> Iterable[str]:
     return paths + [path for path in map(shutil.which, names) if path]
 
 
-def _probe(path: str) -> Interpreter | None:
+def probe(path: str) -> Interpreter | None:
+    """The CPython at `path`, or None if there is none or it does not run."""
     try:
         done = subprocess.run([path, "-c", PROBE], capture_output=True, text=True, timeout=60, check=True)
         implementation, version, wide, free_threaded = json.loads(done.stdout)
