@@ -73,7 +73,11 @@ BuildArch: noarch
 {lines}
 %description
 x
+%install
+mkdir %{{buildroot}}/usr
+touch %{{buildroot}}/usr/planted
 %files
+/usr/planted
 """
 
 
@@ -93,7 +97,7 @@ def planted_rpm(directory, lines="", caret="", *options):
         ("Requires: (bash if dash)", "", [], "asks for rpmlib(RichDependencies), which its rpm 4.11 does not have"),
         ("", "^git1", [], "asks for rpmlib(CaretInVersions), which its rpm 4.11 does not have"),
         ("Requires: libc.so.6(GLIBC_2.28)(64bit)", "", [], "depends on glibc 2.28, the release has 2.17"),
-        ("", "", ["--define", "_binary_filedigest_algorithm 1"], "file digests by algorithm 1, not SHA-256"),
+        ("", "", ["--define", "_binary_filedigest_algorithm 1"], "file digests are by algorithm (none), not SHA-256"),
         ("", "", ["--define", "dist .el9"], "is not signed by RSA over SHA-256: (none)"),
     ],
 )
@@ -109,7 +113,10 @@ def test_an_index_that_the_oldest_apt_cannot_read_is_found(copy):
 
 def test_metadata_that_the_oldest_yum_cannot_read_is_found(copy):
     directory = copy / repository.yum_part(EL9, "x86_64")
-    run(["createrepo_c", "--quiet", "--checksum", "sha1", "--general-compress-type", "zstd", "--no-database", directory])
+    run(["createrepo_c", "--quiet", "--checksum", "sha1", "--no-database", directory])
+    metadata = directory / "repodata" / "repomd.xml"
+    metadata.write_text(metadata.read_text().replace("primary.xml.gz", "primary.xml.zst"))
+    shutil.copy(copy / repository.yum_part(releases.by_name("el8"), "x86_64") / "repodata" / "repomd.xml.asc", metadata.parent)
     found = list(releases_gate.yum(EL7, directory, copy))
     assert any("its yum reads no zst metadata" in line for line in found), found
     assert any("checksums are sha" in line and "not sha256" in line for line in found), found
