@@ -31,15 +31,15 @@ class Effort:
     tries: int
     seconds: float
     fresh_rounds: int
-    import_rounds: int
+    import_tries: int
     pairs: int
     pip_rounds: int
     megabytes: tuple[int, ...]
     connections: tuple[int, ...]
 
 
-FULL = Effort(False, 7, 4, 0.02, 7, 25, 500, 15, (1, 16, 256, 1024), (100, 1000, 10000))
-QUICK = Effort(True, 3, 2, 0.015, 3, 9, 200, 5, (1, 64), (100, 1000))
+FULL = Effort(False, 5, 8, 0.004, 7, 6, 300, 15, (1, 16, 256, 1024), (100, 1000, 10000))
+QUICK = Effort(True, 3, 4, 0.004, 3, 4, 100, 5, (1, 64), (100, 1000))
 
 #: Parts measured by standing processes.
 STANDING: dict[str, Callable[[bool], Any]] = {
@@ -56,13 +56,13 @@ def measure(crew: Crew, effort: Effort, parts: set[str]) -> tuple[list[Series], 
     series = bench_rounds.run(wanted, crew, effort.rounds, effort.tries, effort.seconds) if wanted else []
     extra: dict[str, Any] = {}
     if "threads" in parts:
-        series.append(bench_fresh.threads(crew, effort.fresh_rounds, 20 * effort.seconds))
+        series.append(bench_fresh.threads(crew, effort.fresh_rounds, 100 * effort.seconds))
     if "import" in parts:
-        series += bench_fresh.imports(crew, effort.import_rounds)
+        series += bench_fresh.imports(crew, effort.fresh_rounds, effort.import_tries)
     if "context" in parts:
         series += bench_fresh.contexts(crew, effort.fresh_rounds)
     if "memory" in parts:
-        series += bench_fresh.memory(crew, 1 if effort.quick else 3, effort.pairs)
+        series += bench_fresh.memory(crew, 1, effort.pairs)
     if "growth" in parts:
         extra["growth"] = bench_fresh.growth(crew, effort.megabytes, effort.connections)
     if "pip" in parts:

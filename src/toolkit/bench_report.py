@@ -74,6 +74,32 @@ def table(verdicts: Sequence[Verdict]) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
 
 
+def markdown(found: dict[str, Any], verdicts: Sequence[Verdict]) -> str:
+    """The results for a page: a row for each measurement and opponent, a column for each Python."""
+    columns = sorted({_language(each) for each in verdicts}, key=lambda name: [int(part) for part in name.split(".")])
+    cells: dict[tuple[str, str, str], dict[str, str]] = {}
+    for each in verdicts:
+        other = each.goal.other
+        opponent = "" if other is None else other.kind + (f" {other.python}" if other.kind == each.goal.ours.kind else "")
+        sign = "≤" if each.goal.at_most else "≥"
+        name = " ".join([each.goal.measurement, *each.goal.ours.python.split(" on ")[:-1]])
+        row = cells.setdefault((name, opponent, f"{sign} {each.goal.limit:g}"), {})
+        mark = "" if each.reached else " ✗"
+        row[_language(each)] = f"{each.median:.3g} ({each.least:.3g} to {each.greatest:.3g}){mark}"
+    lines = [f"{name}: {value}" for name, value in found["machine"].items()]
+    lines += [f"{name}: {value}" for name, value in found["versions"].items()]
+    text = "\n".join(f"* {line}" for line in [*lines, found["noise"]])
+    head = ["measurement", "over", "goal", *columns]
+    rows = [head, ["---"] * len(head)]
+    rows += [[*key, *(row.get(column, "") for column in columns)] for key, row in cells.items()]
+    return text + "\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+
+
+def _language(verdict: Verdict) -> str:
+    """The Python of a verdict: "2.7", also where the contender is "pip 9.0.3 on 2.7"."""
+    return verdict.goal.ours.python.split()[-1]
+
+
 def figures(series: Sequence[Series]) -> dict[str, Any]:
     """All samples, for JSON."""
     return {
@@ -109,10 +135,11 @@ def document(series: Sequence[Series], verdicts: Sequence[Verdict], extra: dict[
 
 
 def write(directory: Path, found: dict[str, Any], verdicts: Sequence[Verdict]) -> tuple[Path, Path]:
-    """Write bench.json and bench.html; returns both paths."""
+    """Write bench.json, bench.html and bench.md; returns the paths of the first two."""
     directory.mkdir(parents=True, exist_ok=True)
     data, page = directory / "bench.json", directory / "bench.html"
     data.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (directory / "bench.md").write_text(markdown(found, verdicts), encoding="utf-8")
     page.write_text(_page(found, verdicts), encoding="utf-8")
     return data, page
 
