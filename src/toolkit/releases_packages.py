@@ -21,6 +21,14 @@ from toolkit.signing import Key
 KEYRING = "tls-bootstrap-archive-keyring"
 RELEASE = "tls-bootstrap-release"
 
+_OVERRIDES = """# Making apt know one repository is what this package is for.
+package-installs-apt-sources *
+# The name that all releases know; in trusted.gpg.d Ubuntu 14.04 reads no other.
+openpgp-file-has-implementation-specific-extension *
+# Published outside of the archive: there is no bug that asks for the package.
+initial-upload-closes-no-bugs *
+"""
+
 _CONTROL = """Package: {name}
 Version: {version}
 Architecture: all
@@ -31,9 +39,9 @@ Priority: optional
 Multi-Arch: foreign
 Homepage: https://example.org/tls-bootstrap
 Description: key and address of the tls-bootstrap packages
- The signed apt repository of tls-bootstrap for {title}, and the key that its
- packages are verified with. Installing it makes apt ask that repository;
- removing it makes apt forget it, purging it removes the address too.
+ The address of the signed apt repository of tls-bootstrap for {title},
+ and the key that its packages are verified with. Installing it makes apt ask
+ that repository; purging it makes apt forget it.
 """
 
 
@@ -53,6 +61,9 @@ def keyring(source: Source, release: Release, url: str, key: Key, work: Path, ta
     changelog = debian_changelog(source.history, release.suffix, release.codename).replace("tls-bootstrap (", f"{KEYRING} (")
     (documentation / "changelog.Debian.gz").write_bytes(gzip.compress(changelog.encode(), mtime=0))
     shutil.copyfile(source.top / "debian" / "copyright", documentation / "copyright")
+    overrides = tree / "usr" / "share" / "lintian" / "overrides" / KEYRING
+    overrides.parent.mkdir(parents=True)
+    overrides.write_text(_OVERRIDES, encoding="ascii")
     files = sorted(path for path in tree.rglob("*") if path.is_file())
     debian = tree / "DEBIAN"
     debian.mkdir()
