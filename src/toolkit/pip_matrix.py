@@ -25,6 +25,7 @@ from openssl import cache
 from openssl.errors import BuildError
 from toolkit import pip_matrix_cells as cells
 from toolkit import pip_matrix_report as report
+from toolkit import pip_matrix_startup
 from toolkit.commands import CommandError
 from toolkit.pip_matrix_cells import Cell, Helps
 from toolkit.pip_matrix_index import ANY, COLUMNS, TLS_1_2, Identity
@@ -126,7 +127,8 @@ def main(arguments: Sequence[str]) -> int:
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             results = dict(zip(order, pool.map(matrix.examine, order)))
     found = [cell for target in chosen for cell in results[target]]
-    return report.write(found, matrix.controls, matrix.seconds(), WORK)
+    costs = [] if options.only else pip_matrix_startup.measure()
+    return report.write(found, matrix.controls, costs, matrix.seconds(), WORK)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from toolkit.pip_matrix_cells import EXPLAINED, NOT_APPLICABLE, NOT_PROVEN, NOT_RUN, PROVEN, Cell
+from toolkit.pip_matrix_startup import Cost
 
 STATUSES = (PROVEN, EXPLAINED, NOT_APPLICABLE, NOT_RUN, NOT_PROVEN)
 _COLOURS = {PROVEN: "#d5f0d5", EXPLAINED: "#fff3c4", NOT_APPLICABLE: "#eee", NOT_RUN: "#eee", NOT_PROVEN: "#f7c6c6"}
@@ -20,7 +21,9 @@ def counts(cells: Sequence[Cell]) -> dict[str, int]:
     return {status: sum(cell.status == status for cell in cells) for status in STATUSES}
 
 
-def write(cells: Sequence[Cell], controls: Sequence[Cell], seconds: float, directory: Path) -> int:
+def write(
+    cells: Sequence[Cell], controls: Sequence[Cell], costs: Sequence[Cost], seconds: float, directory: Path
+) -> int:
     """Write the files, print the summary; 0 if every cell is proven or explained and every control failed."""
     number = counts(cells)
     # n/a cells ask for what that pip does not have; they are no part of the count.
@@ -29,6 +32,7 @@ def write(cells: Sequence[Cell], controls: Sequence[Cell], seconds: float, direc
     last = f"{number[PROVEN]} of {total} cells proven"
     data = {
         "seconds": round(seconds, 1), "result": last, "counts": number,
+        "startup": [asdict(cost) for cost in costs],
         "cells": [asdict(cell) for cell in cells], "controls": [asdict(cell) for cell in controls],
     }
     (directory / "pip-matrix.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
@@ -39,6 +43,8 @@ def write(cells: Sequence[Cell], controls: Sequence[Cell], seconds: float, direc
     for cell in idle:
         print(f"CONTROL: {cell.pip}: with the hook switched off this was {cell.status}: {cell.why or cell.output}")
     print(f"with the hook switched off {len(controls) - len(idle)} of {len(controls)} pips work and are not proven")
+    if costs:
+        print("the hook costs a start of the interpreter (CPU, median): " + ", ".join(str(cost) for cost in costs))
     print(f"{seconds:.0f} s; {directory}/pip-matrix.html and .json")
     print(last, flush=True)
     return 1 if number[NOT_PROVEN] or idle or not number[PROVEN] else 0

@@ -101,6 +101,7 @@ def pip(index: Index) -> Callable[..., PipRun]:
         done = installation.run(*start, *arguments, environment=environment, **options)
         return PipRun(done, trace, index.connections - before)
 
+    run.index = index
     return run
 
 

@@ -14,6 +14,31 @@ PAIRS = [("2.7", "20.3.4"), ("3.9", "20.3.4"), ("3.13", None)]
 DOWNLOAD = ("download", "--no-deps", "--dest", "downloads", "tb-sample")
 
 
+def unreadable(core):
+    """A link to itself: nobody can open it, root neither."""
+    core.unlink()
+    core.symlink_to(core.name)
+
+
+def unreadable_python(core):
+    unreadable(core.with_name("__init__.py"))
+
+
+def half_installed(core):
+    for name in ("_context.py", "_socket.py"):
+        (core.parent / name).unlink()
+
+
+def imports_pip(core):
+    """It comes back to the hook while the hook waits for it, and then fails."""
+    text = "import pip._vendor.urllib3, pip._vendor.requests\nraise RuntimeError('went in a circle')\n"
+    (core.parent / "__init__.py").write_text(text, encoding="ascii")
+
+
+def recurses(core):
+    (core.parent / "__init__.py").write_text("def deeper():\n    deeper()\ndeeper()\n", encoding="ascii")
+
+
 def remove(core):
     core.unlink()
 
@@ -66,6 +91,11 @@ FAULTS = [
     wrong_machine,
     raises,
     lacks_a_name,
+    unreadable,
+    unreadable_python,
+    half_installed,
+    imports_pip,
+    recurses,
 ]
 
 
@@ -74,10 +104,11 @@ FAULTS = [
 def test_pip_keeps_working_and_tells_why_only_when_it_is_verbose(make, pip, version, pip_version, fault):
     installation = make(version).add_pip(pip_version).add_module().add_hook()
     fault(installation.core)
-    quiet = pip(installation, *DOWNLOAD)
-    quiet.assert_none_ours()
-    assert quiet.hook_lines == []
-    shutil.rmtree(installation.root / "downloads")
+    if fault in (remove, raises):  # what is said does not depend on the fault
+        quiet = pip(installation, *DOWNLOAD)
+        quiet.assert_none_ours()
+        assert quiet.hook_lines == []
+        shutil.rmtree(installation.root / "downloads")
     verbose = pip(installation, "-v", *DOWNLOAD)
     verbose.assert_none_ours()
     said = [line for line in verbose.err.splitlines() if line.startswith("tls-bootstrap: ")]
@@ -121,6 +152,30 @@ def test_the_pth_alone_starts_every_interpreter_in_silence(make, pip, version):
     assert [path.name for path in installation.site.glob("_tls*")] == ["_tls_bootstrap_pip.pth"]
     start_silently(installation)
     pip(installation, *DOWNLOAD).assert_none_ours()
+
+
+HOOK_FILES = ("_tls_bootstrap_pip_finder.py", "_tls_bootstrap_pip", "_tls_bootstrap_pip/__init__.py", "_tls_bootstrap_pip/stack.py")
+
+
+@pytest.mark.parametrize("damage", ["missing", "unreadable"])
+@pytest.mark.parametrize("version, pip_version", [("2.7", "20.3.4"), ("3.13", None)])
+def test_a_half_installed_hook_disturbs_neither_interpreters_nor_pip(make, pip, version, pip_version, damage):
+    installation = make(version).add_pip(pip_version).add_module().add_hook()
+    for name in HOOK_FILES:
+        path = installation.site / name
+        aside = installation.root / "aside"
+        path.rename(aside)
+        if damage == "unreadable":
+            path.symlink_to(path.name)
+        start_silently(installation)
+        run = pip(installation, "-v", *DOWNLOAD)
+        run.assert_none_ours()
+        assert [line for line in run.err.splitlines() if line.startswith("tls-bootstrap: ")] == []
+        shutil.rmtree(installation.root / "downloads")
+        if damage == "unreadable":
+            path.unlink()
+        aside.rename(path)
+    pip(installation, *DOWNLOAD).assert_all_ours()
 
 
 DAMAGE = {

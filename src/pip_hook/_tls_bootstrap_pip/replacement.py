@@ -4,6 +4,8 @@
 import os
 import sys
 
+from . import program
+
 NAME = "_tls_bootstrap"
 
 # What the pips up to 26 take from `ssl` at import. urllib3 2 asks for its names in one statement and
@@ -40,6 +42,7 @@ def load(finder):
     Raises Unusable for a module that is loaded from elsewhere or incomplete, and whatever the
     module raises itself while it is imported.
     """
+    _refuse_impossible_key_log()
     module = sys.modules.get(NAME)
     if module is None:
         module = _import_from_own_directory(finder)
@@ -49,6 +52,16 @@ def load(finder):
     low_level = getattr(module, "_ssl", None)  # what truststore imports as _ssl
     probe(module, low_level)
     return module, low_level
+
+
+def _refuse_impossible_key_log():
+    """Before Python 3.8 `ssl` has no key log and pip asks for none; over us it would fail if it cannot be written."""
+    path = program.secure_environment("SSLKEYLOGFILE")
+    if not path or sys.version_info >= (3, 8):
+        return
+    place = path if os.path.lexists(path) else os.path.dirname(os.path.abspath(path))
+    if not os.access(place, os.W_OK) or os.path.isdir(path):
+        raise Unusable("SSLKEYLOGFILE=%s cannot be written" % path)
 
 
 def _import_from_own_directory(finder):

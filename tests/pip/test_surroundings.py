@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hook whatever surrounds pip: ways to start it, environments, homes, plants, threads, other users of TLS."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+from toolkit import wheels
+
+PAIRS = [("2.7", "20.3.4"), ("3.13", "25.1.1")]
+DOWNLOAD = ("download", "--no-deps", "--dest", "downloads", "tb-sample")
+WHO = """
+import sys
+sys.argv = ["/usr/bin/pip"]
+import pip._vendor.urllib3.util.ssl_ as module
+print(module.SSLContext.__module__.split(".")[0])
+"""
+RUNPY = "import runpy, sys; sys.argv[0] = 'pip'; runpy.run_module('pip', run_name='__main__', alter_sys=True)"
+SCRIPT = """\
+import re, sys
+try:
+    from pip._internal.cli.main import main
+except ImportError:
+    from pip import main
+sys.exit(main())
+"""
+
+
+@pytest.fixture(params=PAIRS, ids=lambda pair: pair[0])
+def installation(request, make):
+    version, pip_version = request.param
+    return make(version).add_pip(pip_version).add_module().add_hook()
+
+
+def test_every_way_to_start_pip_reaches_the_module(installation, pip):
+    script = installation.root / "bin" / "pip3"
+    script.write_text(SCRIPT, encoding="ascii")
+    for start in ((str(script),), ("-c", RUNPY), ("-O", "-m", "pip"), ("-OO", "-s", "-u", "-m", "pip")):
+        run = pip(installation, *DOWNLOAD, start=start)
+        assert run.code == 0, (start, run.err)
+        assert len(run.traced) == run.connections > 0, start
+
+
+@pytest.mark.parametrize("flags, module", [(["-E"], "_tls_bootstrap"), (["-I"], "_tls_bootstrap"), (["-S"], "ssl")])
+def test_interpreter_flags(installation, pip, flags, module):
+    """-E and -I ignore the trace's variable too; -S has no site-packages, so no hook."""
+    if flags == ["-I"] and installation.major == 2:
+        pytest.skip("Python 2 has no -I")
+    way = {"PYTHONPATH": str(installation.site)} if flags == ["-S"] else {}
+    done = installation.run(*flags, "-c", WHO, environment=way)
+    assert done.stdout.strip() == module, done.stderr
+    settings = ("--index-url", pip.index.url, "--cert", str(pip.index.authority))
+    run = pip(installation, DOWNLOAD[0], *settings, *DOWNLOAD[1:], start=(*flags, "-m", "pip"), environment=way)
+    assert run.code == 0, run.err
+    assert run.connections > 0
+    if flags == ["-S"] and installation.major == 2:
+        return  # pip itself imports `site`, which does on Python 2 what -S left out
+    assert run.traced == []
+
+
+def test_a_pip_in_a_wheel_is_reached(make, pip):
+    for version, pip_version in PAIRS:
+        installation = make(version).add_module().add_hook()
+        wheel = wheels.path(f"pip=={pip_version}")
+        run = pip(installation, *DOWNLOAD, start=(f"{wheel}/pip",))
+        run.assert_all_ours()
+
+
+HOSTILE = {
+    "PYTHONWARNINGS": "ignore::DeprecationWarning",
+    "PYTHONOPTIMIZE": "2",
+    "PYTHONCASEOK": "1",
+    "PYTHONIOENCODING": "ascii",
+    "PYTHONUNBUFFERED": "1",
+    "LC_ALL": "C",
+    "LANGUAGE": "xx",
+    "OPENSSL_CONF": "/no/such/file",
+    "OPENSSL_MODULES": "/no/such/directory",
+    "SSL_CERT_FILE": "/no/such/file",
+    "SSL_CERT_DIR": "/no/such/directory",
+    "LD_BIND_NOW": "1",
+    "TLS_BOOTSTRAP_PIP": "yes please",
+    "TLS_BOOTSTRAP_UNKNOWN": "1",
+}
+
+
+def test_hostile_variables_change_nothing(installation, pip):
+    pip(installation, *DOWNLOAD, environment=HOSTILE).assert_all_ours()
+
+
+@pytest.mark.parametrize("version, pip_version", [("2.7", "20.3.4"), ("3.6", "20.3.4")])
+def test_a_key_log_that_cannot_be_written_is_no_reason_to_fail(make, pip, version, pip_version):
+    """`ssl` of these versions knows no key log, so pip's own result may not depend on it."""
+    installation = make(version).add_pip(pip_version).add_module().add_hook()
+    log = installation.root / "keys"
+    pip(installation, "-v", *DOWNLOAD, environment={"SSLKEYLOGFILE": str(log)}).assert_all_ours()
+    assert log.stat().st_size > 0
+    run = pip(installation, "-v", *DOWNLOAD, environment={"SSLKEYLOGFILE": "/no/such/directory/file"})
+    run.assert_none_ours()
+    assert "pip goes on with ssl: Unusable: SSLKEYLOGFILE=/no/such/directory/file cannot be written" in run.err
+
+
+@pytest.mark.parametrize("trace", ["/dev/full", "/", "/no/such/directory/trace", "/dev/null"])
+def test_a_trace_that_cannot_be_written_does_not_disturb_pip(installation, pip, trace):
+    run = pip(installation, *DOWNLOAD, environment={"TLS_BOOTSTRAP_TRACE": trace})
+    assert run.code == 0 and run.connections > 0, run.err
+
+
+def test_without_a_home(installation, pip):
+    command = ["env", "-u", "HOME", str(installation.python), "-m", "pip", *DOWNLOAD]
+    trace = installation.root / "trace"
+    settings = {"TLS_BOOTSTRAP_TRACE": str(trace), "PIP_INDEX_URL": pip.index.url, "PIP_CERT": str(pip.index.authority)}
+    variables = {**installation.variables(), **settings}
+    done = subprocess.run(command, env=variables, cwd=installation.root, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    assert trace.read_text(encoding="ascii").count("exporter") > 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="sudo makes its program root")
+def test_a_plant_in_a_home_that_sudo_kept_is_not_loaded(installation, pip):
+    """Root with a user's HOME: that user's site directory is on root's sys.path, and must not decide what is loaded."""
+    home = installation.root / "home"
+    user = home / ".local" / "lib" / installation.site.parent.name / "site-packages"
+    user.mkdir(parents=True)
+    marker = installation.root / "planted"
+    for name in ("_tls_bootstrap", "_tls_bootstrap_pip", "_tls_bootstrap_pip_finder"):
+        (user / f"{name}.py").write_text(f"open({str(marker)!r}, 'a').write(__name__)\n", encoding="ascii")
+    for path in (home, *home.rglob("*")):
+        os.chown(path, 65534, 65534)
+    sudo = {"HOME": str(home), "SUDO_UID": "65534", "SUDO_GID": "65534", "SUDO_USER": "nobody", "SUDO_COMMAND": "pip"}
+    done = installation.run("-c", "import sys; print(any('.local' in path for path in sys.path))", environment=sudo)
+    assert done.stdout.strip() == "True"
+    pip(installation, *DOWNLOAD, environment=sudo).assert_all_ours()
+    assert not marker.exists()
+
+
+def test_a_slow_import_is_waited_for(installation, pip):
+    with open(installation.site / "_tls_bootstrap" / "__init__.py", "a", encoding="utf-8") as init:
+        init.write("\nimport time\ntime.sleep(2)\n")
+    pip(installation, *DOWNLOAD).assert_all_ours()
+
+
+THREADS = """
+import sys, threading
+sys.argv = ["/usr/bin/pip"]
+# pip's six looks for these while others import them, and CPython then waits for ever, without any hook too.
+if sys.version_info[0] > 2:
+    import http.client as client, urllib.request, xmlrpc.client
+else:
+    import httplib as client, urllib2, xmlrpclib
+import pip._vendor
+start, failures = threading.Event(), []
+
+def load(name):
+    start.wait()
+    try:
+        __import__(name)
+    except Exception as error:
+        failures.append("%s: %r" % (name, error))
+
+names = ["pip._vendor.urllib3", "pip._vendor.requests", "pip._vendor.urllib3.util.ssl_", "ftplib", "imaplib", "poplib"]
+threads = [threading.Thread(target=load, args=(name,)) for name in names * 4]
+for thread in threads:
+    thread.start()
+start.set()
+for thread in threads:
+    thread.join()
+import pip._vendor.urllib3.util.ssl_ as ssl_, pip._vendor.urllib3.connection as connection, ftplib, imaplib
+print(failures, ssl_.SSLContext.__module__, connection.ssl.__name__, ftplib.ssl.__name__, imaplib.ssl.__name__, client.ssl.__name__)
+"""
+
+
+def test_threads_that_import_at_once(installation):
+    """Whoever comes first: pip's stack has ours, everybody else `ssl`, and nobody fails."""
+    for _ in range(3):
+        done = installation.run("-c", THREADS)
+        assert done.returncode == 0, done.stderr
+        words = done.stdout.replace("'", "").replace("(", "").replace(")", "").replace(",", "").split()
+        assert words == ["[]", "_tls_bootstrap", "_tls_bootstrap", "ssl", "ssl", "ssl"], done.stdout
+
+
+NEIGHBOURS = """
+import sys
+sys.argv = ["/usr/bin/pip"]
+sys.path.insert(0, {shelf!r})
+import pip._vendor.requests
+import requests, urllib3, ssl
+from urllib3.util import ssl_
+from pip._vendor.urllib3.util import ssl_ as pips
+context = ssl.create_default_context()
+print("%s %s %s" % (pips.SSLContext.__module__, ssl_.SSLContext.__module__, type(context).__module__))
+"""
+
+
+@pytest.mark.parametrize("version", ["2.7", "3.9"])
+def test_a_keyring_backend_in_pips_process_keeps_ssl(make, version):
+    """It runs inside of pip and brings its own requests: not pip's, so not ours."""
+    shelf = next((make(version).add_debundled_pip("20.3.4").root / "share").rglob("*.whl"))
+    installation = make(version).add_pip("20.3.4").add_module().add_hook()
+    done = installation.run("-c", NEIGHBOURS.format(shelf=str(shelf)))
+    assert done.stdout.split() == ["_tls_bootstrap", "ssl", "ssl"], done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("version", ["2.7", "3.9"])
+def test_a_program_that_uses_a_debundled_pip_as_a_library_keeps_ssl(make, version):
+    """As Ansible's pip module, which imports pip, or twine, which does not: their requests are their own."""
+    installation = make(version).add_debundled_pip("20.3.4").add_module().add_hook()
+    shelf = next((installation.root / "share").rglob("*.whl"))
+    program = NEIGHBOURS.replace("/usr/bin/pip", "/usr/bin/twine").replace("import pip._vendor.requests\n", "import pip\n")
+    program = program.replace("from pip._vendor.urllib3.util import ssl_ as pips", "pips = ssl_")
+    done = installation.run("-c", program.format(shelf=str(shelf)))
+    assert done.stdout.split() == ["ssl", "ssl", "ssl"], done.stdout + done.stderr
