@@ -122,7 +122,13 @@ def copy_tree(source, target, endings):
 
 
 def put(source, target, mode=0o644):
-    """Install one file: complete or not at all."""
+    """Install one file: complete or not at all.
+
+    SOURCE_DATE_EPOCH dates it (seconds since 1970), as byte code made from it will say: a package built again is the same.
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch and not epoch.isdigit():
+        raise BuildError("SOURCE_DATE_EPOCH=%s: not a number of seconds since 1970" % epoch)
     print("install %s" % target)
     parent = os.path.dirname(target)
     if not os.path.isdir(parent):
@@ -131,6 +137,8 @@ def put(source, target, mode=0o644):
     try:
         shutil.copyfile(source, temporary)
         os.chmod(temporary, mode)
+        if epoch:
+            os.utime(temporary, (int(epoch), int(epoch)))
         os.rename(temporary, target)
     except EnvironmentError as error:
         if os.path.exists(temporary):

@@ -39,6 +39,12 @@ FOR_BUNDLED = ("perl", "patch")
 NEWEST = ("sid", "3.14")
 
 CACHE_INSIDE = "/cache"
+#: Pseudo-terminals for the program that follows; the mount goes with its namespace.
+WITH_TERMINALS = (
+    "sh", "-c",
+    'mkdir -p /dev/pts && mount -t devpts -o newinstance,ptmxmode=0666 none /dev/pts && ln -sf pts/ptmx /dev/ptmx && exec "$@"',
+    "sh",
+)  # fmt: skip
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.pyo")
 
 
@@ -95,7 +101,7 @@ class Place:
         place = f"/pytest-{version}"
         if not self.outside(place).exists():
             self.bring(interpreters.pytest_directory(_twin(version)), place)
-        words = [f"/usr/bin/python{version}", "-s", "-m", "pytest", "-q", "-rfEs", "-p", "no:cacheprovider"]
+        words = [*WITH_TERMINALS, f"/usr/bin/python{version}", "-s", "-m", "pytest", "-q", "-rfEs", "-p", "no:cacheprovider"]
         variables = {"PYTHONPATH": f"{tree}:{place}", "PYTHONDONTWRITEBYTECODE": "1"}
         return self.run([*words, *(f"{INSIDE}/{path}" for path in paths)], variables, 1800)
 

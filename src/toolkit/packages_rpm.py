@@ -21,6 +21,11 @@ SPEC = "tls-bootstrap.spec"
 _BEGIN = re.compile(r"^# BEGIN release matrix: .*\n", re.MULTILINE)
 _END = "# END release matrix\n"
 _TOP = "/rpmbuild"
+#: Nothing of the machine or the moment in a package; a build in a release's own builder follows its vendor's macros.
+REPRODUCIBLE = (
+    "--define", "_buildhost tls-bootstrap", "--define", "use_source_date_epoch_as_buildtime 1",
+    "--define", "clamp_mtime_to_source_date_epoch 1",
+)  # fmt: skip
 #: Builds of several releases share a root and its copy of the binaries.
 _copying = threading.Lock()
 
@@ -137,9 +142,10 @@ def build(
             # What is foreign cannot be run here: make audit has it examined under emulation.
             *([] if machine == root_machine() else ["--nocheck"]),
             "--define", f"_topdir {_TOP}", "--define", f"_builddir {place}/BUILD", "--define", f"_buildrootdir {place}/ROOT",
-            "--define", f"_rpmdir {place}/RPMS", *defines(release, interpreters), f"{_TOP}/SPECS/{SPEC}",
+            "--define", f"_rpmdir {place}/RPMS", *defines(release, interpreters), *REPRODUCIBLE,
+            f"{_TOP}/SPECS/{SPEC}",
         ],
-        environment={"PREBUILT": _prebuilt(machine)},
+        environment={"PREBUILT": _prebuilt(machine), "SOURCE_DATE_EPOCH": str(int(source.history[0].moment.timestamp()))},
         network=False,
     )  # fmt: skip
     return _collect(root, place, work, f"{release.title} {machine}")
