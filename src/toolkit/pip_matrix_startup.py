@@ -21,11 +21,12 @@ class Cost:
 
     python: str
     without: float
-    #: Median of the differences of neighbouring runs.
+    #: Medians of the differences of neighbouring runs: a .pth file with nothing but a comment, and the hook.
+    empty_pth: float
     hook: float
 
     def __str__(self) -> str:
-        return f"{self.python} {self.hook:.2f} ms (start: {self.without:.1f} ms)"
+        return f"{self.python} {self.hook:.2f} ms (an empty .pth: {self.empty_pth:.2f}, the start: {self.without:.1f})"
 
 
 def _run(python: Path) -> float:
@@ -45,10 +46,12 @@ def measure() -> list[Cost]:
             continue
         with tempfile.TemporaryDirectory() as directory:
             bare = Installation(Path(directory, "bare"), version).add_module()
+            empty = Installation(Path(directory, "empty"), version).add_module()
+            (empty.site / "empty.pth").write_text("# nothing\n", encoding="ascii")
             hooked = Installation(Path(directory, "hooked"), version).add_module().add_hook()
             # Byte code is there on a system, where a package manager or root made it.
             hooked.run("-m", "compileall", "-q", str(hooked.site))
-            pairs = [(_run(bare.python), _run(hooked.python)) for _ in range(TURNS + 1)][1:]
-        without = statistics.median(pair[0] for pair in pairs)
-        costs.append(Cost(version, without, statistics.median(pair[1] - pair[0] for pair in pairs)))
+            turns = [[_run(made.python) for made in (bare, empty, hooked)] for _ in range(TURNS + 1)][1:]
+        more = [statistics.median(turn[column] - turn[0] for turn in turns) for column in (1, 2)]
+        costs.append(Cost(version, statistics.median(turn[0] for turn in turns), *more))
     return costs
