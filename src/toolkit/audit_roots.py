@@ -39,12 +39,13 @@ FOR_BUNDLED = ("perl", "patch")
 NEWEST = ("sid", "3.14")
 
 CACHE_INSIDE = "/cache"
-#: Pseudo-terminals for the program that follows; the mount goes with its namespace.
-WITH_TERMINALS = (
-    "sh", "-c",
-    'mkdir -p /dev/pts && mount -t devpts -o newinstance,ptmxmode=0666 none /dev/pts && ln -sf pts/ptmx /dev/ptmx && exec "$@"',
-    "sh",
-)  # fmt: skip
+#: Pseudo-terminals for the program that follows; the mount goes with its namespace. (Such a root has no mount command.)
+WITH_TERMINALS = """
+import ctypes, os, sys
+if ctypes.CDLL(None, use_errno=True).mount(b"none", b"/dev/pts", b"devpts", 0, b"ptmxmode=0666"):
+    sys.exit("mounting /dev/pts: " + os.strerror(ctypes.get_errno()))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.pyo")
 
 
@@ -101,7 +102,8 @@ class Place:
         place = f"/pytest-{version}"
         if not self.outside(place).exists():
             self.bring(interpreters.pytest_directory(_twin(version)), place)
-        words = [*WITH_TERMINALS, f"/usr/bin/python{version}", "-s", "-m", "pytest", "-q", "-rfEs", "-p", "no:cacheprovider"]
+        python = f"/usr/bin/python{version}"
+        words = [python, "-c", WITH_TERMINALS, python, "-s", "-m", "pytest", "-q", "-rfEs", "-p", "no:cacheprovider"]
         variables = {"PYTHONPATH": f"{tree}:{place}", "PYTHONDONTWRITEBYTECODE": "1"}
         return self.run([*words, *(f"{INSIDE}/{path}" for path in paths)], variables, 1800)
 
