@@ -15,7 +15,7 @@ export PYTHON
 run = PYTHONPATH=src PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build portable check install install-module install-hook install-command demo test conformance pip-matrix pip-matrix-full lint audit bench deb rpm repo portable-all dsc matrix control clean
+.PHONY: help deps build portable check install install-module install-hook install-command demo test conformance pip-matrix pip-matrix-full lint audit bench deb rpm repo dsc stdeb matrix control clean
 
 help: ## list the verbs
 	@echo "usage: make VERB [VARIABLE=value ...]"
@@ -71,21 +71,20 @@ lint: ## ruff on the Python, compiler warnings as errors on the C
 audit: ## measure what the builds promise (build/audit/*.json); AUDIT="--only GATE,... --builds BUILD,..." for a part
 	@$(run) toolkit.audit $(AUDIT)
 
-deb: portable-all ## the Debian packages of all releases, or of RELEASE=, from the portable binaries, in dist/deb
+deb: ## the Debian packages of all releases, or of RELEASE=, from the portable binaries, in dist/deb
 	@$(run) toolkit.publish deb --release "$(RELEASE)"
 
-rpm: portable-all ## the RPMs of all releases, or of RELEASE=, from the portable binaries, in dist/rpm (root)
+rpm: ## the RPMs of all releases, or of RELEASE=, from the portable binaries, in dist/rpm (root)
 	@$(run) toolkit.publish rpm --release "$(RELEASE)"
 
-repo: portable-all ## signed apt and yum repositories of all releases and architectures in dist/repo (root)
+repo: ## signed apt and yum repositories of all releases and architectures in dist/repo (root)
 	@$(run) toolkit.publish repo --release "$(RELEASE)"
-
-portable-all: ## the portable binaries of both architectures
-	@$(run) toolkit.portable --arch x86_64
-	@$(run) toolkit.portable --arch aarch64
 
 dsc: ## a Debian source package in dist/dsc (RELEASE=, FLAVOUR=bundled|system)
 	@$(run) toolkit.packages_debian --release "$(RELEASE)" --flavour $(FLAVOUR)
+
+stdeb: ## the quick door: sdist with OpenSSL, then a .deb by stdeb, in dist/stdeb
+	@$(run) toolkit.packages_stdeb
 
 mock-%:
 	@$(run) toolkit.releases_mock $* --arch $(ARCH)

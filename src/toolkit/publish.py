@@ -19,7 +19,7 @@ from pathlib import Path
 from openssl import cache
 from openssl.errors import BuildError
 from toolkit import enterprise_root, published, releases, releases_gate, roots, sbom, site
-from toolkit.commands import CommandError
+from toolkit.commands import CommandError, run
 from toolkit.packages_debian import link_or_copy
 from toolkit.published import Publication, Tell, Wanted
 from toolkit.releases import TOP, MatrixError, Release
@@ -28,6 +28,8 @@ from toolkit.sbom import sha256
 _WORK = TOP / "build" / "publish"
 _DIST = TOP / "dist"
 _REPO = _DIST / "repo"
+#: Seconds that the portable binaries of one machine may take, OpenSSL's included.
+_COMPILING = 3600
 
 
 def _progress() -> Tell:
@@ -46,6 +48,12 @@ def _chosen(kind: str, name: str) -> list[Wanted]:
 
 
 def _prepare(wanted: Sequence[Wanted], tell: Tell) -> None:
+    for machine in dict.fromkeys(machine for item in wanted for machine in item.machines):
+        log = _WORK / f"portable-{machine}.log"
+        log.unlink(missing_ok=True)
+        with published.timed(tell, f"portable binaries for {machine}"):
+            command = [sys.executable, "-m", "toolkit.portable", "--arch", machine]
+            run(command, environment=os.environ, directory=TOP, log=log, timeout=_COMPILING)
     if any(item.release.family == "rpm" for item in wanted):
         if os.geteuid() != 0:
             raise CommandError("RPMs are built in a throw-away root, which needs root: run it as root")
