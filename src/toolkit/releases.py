@@ -93,7 +93,7 @@ class Release:
     support: tuple[tuple[str, str], ...]
     #: The root in which its packages are installed by the tests; empty where there is none.
     stand_in: str
-    #: The day on which `make life-cycle` or the demo last installed them there; empty: not yet.
+    #: The day on which they were last seen installed and proven there by its manager; empty: not yet.
     shown: str
     #: Fields whose value is not confirmed.
     unconfirmed: tuple[str, ...]

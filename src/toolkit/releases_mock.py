@@ -25,8 +25,7 @@ _BASES = {"el7": "eol/templates/centos-7.tpl", "el8": "templates/almalinux-8.tpl
 _ADVICE = """mock-{codename}: mock is not installed. It is in Fedora and in EPEL, not in Debian and not on the package index:
   on such a machine: dnf install mock mock-core-configs; usermod -a -G mock USER
   then: make mock-{codename}    (or by hand: mock -r rpm/mock/{name}.cfg --rebuild SRPM)
-Here, `make rpm RELEASE={codename}` builds from the portable binaries, and make life-cycle builds the source package
-in a root without network that has only what the spec asks for."""
+Here, `make rpm RELEASE={codename}` makes that source package, and the RPMs from the portable binaries."""
 
 
 def name(release: Release, machine: str) -> str:
