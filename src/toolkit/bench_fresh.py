@@ -43,9 +43,10 @@ def imports(crew: Crew, rounds: int, tries: int) -> list[Series]:
     made = {name: Series(name, "ms") for name in IMPORTS}
     for number in range(-1, rounds):  # the first round only brings files into memory
         for language, interpreter in crew.equipment.pythons.items():
-            # -E and -s: neither variables nor a user's packages; the tree is put in place by the program.
+            # No variables and no site-packages, whose .pth files may import half of what ssl needs; the program itself
+            # puts the tree in its place.
             start = f"import sys; sys.path.insert(0, {str(crew.equipment.trees[language])!r})"
-            program = [interpreter.path, "-E", "-s", "-c"]
+            program = [interpreter.path, "-E", "-s", "-S", "-c"]
             cases = {("", ""): start}
             for name, kinds in IMPORTS.items():
                 cases.update({(name, kind): f"{start}; {statement}" for kind, statement in kinds.items()})

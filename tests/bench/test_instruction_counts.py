@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from toolkit import bench_counts, bench_setup, interpreters
 
+#: Seconds; callgrind is fifty times slower than the processor, and the builds to be counted may have to be made.
+pytestmark = pytest.mark.timeout(1800)
+
 PRESENT = {item.name: item for item in interpreters.find()}
 
 
