@@ -15,7 +15,7 @@ export PYTHON
 run = PYTHONPATH=src PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build portable check install install-module install-hook install-command demo test conformance pip-matrix pip-matrix-full lint audit bench deb rpm repo dsc stdeb matrix control clean
+.PHONY: help deps build portable check install install-module install-hook install-command demo test conformance pip-matrix pip-matrix-full refcounts lint audit bench deb rpm repo dsc stdeb matrix control clean
 
 help: ## list the verbs
 	@echo "usage: make VERB [VARIABLE=value ...]"
@@ -64,6 +64,9 @@ pip-matrix: ## every pip of the release matrix, by hook and runner, with the evi
 pip-matrix-full: ## every operation with every pip, in both ways (takes long)
 	@$(run) toolkit.builds build portable
 	@$(run) toolkit.pip_matrix --full
+
+refcounts: ## the unit suite again and again under a debug build of Python: references must not grow
+	@$(run) toolkit.refcounts
 
 lint: ## ruff on the Python, compiler warnings as errors on the C
 	@$(run) toolkit.lint

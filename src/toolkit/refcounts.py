@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make refcounts`: the unit suite, each test again and again, while a debug build of CPython counts references.
+
+    python -m toolkit.refcounts [PYTEST ARGUMENTS]
+
+The distribution's debug build runs it (Debian: python3-dbg). The C half is compiled with its headers, since only then it
+takes part in the count. tests/unit/refcounts.py does the counting; a test that leaks on purpose shows that it would
+notice.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from openssl.errors import BuildError, run_main
+from toolkit import deps, interpreters
+
+OUTPUT = Path("build", "refcounts")
+TESTS = "tests/unit"
+PYTHON = "/usr/bin/python3-dbg"
+
+#: A leak of one reference a call.
+LEAK = """
+import _tls_bootstrap
+kept = []
+def test_leaks():
+    kept.extend(_tls_bootstrap.MemoryBIO() for _ in range(3))
+"""
+
+
+def _build() -> Path:
+    """The tree of a `_core` compiled with the debug build's headers. Raises BuildError."""
+    chosen = {"PYTHON3": PYTHON, "PYTHON2": "", "PYTHONPATH": "src"}
+    environment = {name: value for name, value in os.environ.items() if name != "PREBUILT"} | chosen
+    done = subprocess.run(
+        [sys.executable, "-m", "core.build", "--output", str(OUTPUT)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise BuildError(f"compiling for {PYTHON} failed: {done.stdout[-800:]}")
+    return (OUTPUT / "py3").resolve()
+
+
+def _run(tree: Path, paths: Sequence[str], name: str, arguments: Sequence[str]) -> interpreters.Outcome:
+    interpreter = interpreters.probe(PYTHON)
+    if interpreter is None:
+        raise BuildError(f"{PYTHON} is not there: make deps installs python3-dbg")
+    places = [str(tree), str(Path(TESTS).resolve()), str(interpreters.pytest_directory(interpreter))]
+    # pytest would keep the exceptions that tests of broken callbacks leave.
+    kept = ("-p", "no:unraisableexception", "-p", "no:threadexception")
+    command = [PYTHON, "-s", "-m", "pytest", "-p", "refcounts", *kept]
+    return interpreters.run_pytest(command, name, paths, {"PYTHONPATH": os.pathsep.join(places)}, arguments)
+
+
+def _notices(tree: Path) -> interpreters.Outcome:
+    """Whether the planted leak is seen, as an outcome that fails when it is not."""
+    with tempfile.TemporaryDirectory() as place:
+        test = Path(place, "test_leak.py")
+        test.write_text(LEAK, encoding="ascii")
+        # No directory of ours above it: its own configuration must not be looked for.
+        found = _run(tree, [str(test)], "refcounts control", ["-c", os.devnull, "--rootdir", place])
+    said = found.log.read_text(encoding="utf-8") if found.log else ""
+    outcome = interpreters.Outcome("planted leak is noticed", log=found.log)
+    if found.failed == 1 and "references grow by" in said:
+        outcome.passed = 1
+    else:
+        outcome.failed, outcome.complaint = 1, "the planted leak was not noticed"
+    return outcome
+
+
+def main(arguments: list[str]) -> int:
+    deps.main([])
+    tree = _build()
+    outcomes = [_notices(tree), _run(tree, [TESTS], "refcounts", arguments)]
+    for outcome in outcomes:
+        interpreters.tell(outcome)
+    return interpreters.summarise(outcomes)
+
+
+if __name__ == "__main__":
+    run_main(main)
