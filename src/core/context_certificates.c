@@ -46,6 +46,14 @@ static int check_readable(core_state *state, PyObject *path)
     return 0;
 }
 
+/* Whether the queue says only that there is no further BEGIN line. */
+static int no_more_pem(void)
+{
+    unsigned long code = ERR_peek_last_error();
+
+    return ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+}
+
 /* ---- load_cert_chain ------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -99,10 +107,83 @@ static int password_callback(char *buffer, int size, int writing, void *data)
     return length;
 }
 
-static int use_files(SSL_CTX *ctx, const char *certfile, const char *keyfile)
+/* What the two files hold.  It is read without the GIL, and without touching the context: another
+ * thread may be making a connection from that. */
+typedef struct {
+    X509 *certificate;
+    STACK_OF(X509) * chain; /* the certificates behind it */
+    EVP_PKEY *key;
+} own_identity;
+
+static void identity_free(own_identity *identity)
 {
-    return SSL_CTX_use_certificate_chain_file(ctx, certfile) == 1 &&
-           SSL_CTX_use_PrivateKey_file(ctx, keyfile, SSL_FILETYPE_PEM) == 1 && SSL_CTX_check_private_key(ctx) == 1;
+    X509_free(identity->certificate);
+    sk_X509_pop_free(identity->chain, X509_free);
+    EVP_PKEY_free(identity->key);
+}
+
+/* 1, or 0 with the queue telling why, as SSL_CTX_use_certificate_chain_file tells it. */
+static int read_certificates(own_identity *identity, const char *path, password_request *request)
+{
+    BIO *bio = BIO_new_file(path, "re");
+    int result = 0;
+
+    if (bio == NULL) {
+        tb_put_error(ERR_LIB_SSL, ERR_R_SYS_LIB);
+        return 0;
+    }
+    identity->certificate = PEM_read_bio_X509_AUX(bio, NULL, password_callback, request);
+    if (identity->certificate == NULL) {
+        tb_put_error(ERR_LIB_SSL, ERR_R_PEM_LIB);
+        goto exit;
+    }
+    identity->chain = sk_X509_new_null();
+    while (identity->chain != NULL) {
+        X509 *next = PEM_read_bio_X509(bio, NULL, password_callback, request);
+
+        if (next == NULL) {
+            result = no_more_pem();
+            break;
+        }
+        if (sk_X509_push(identity->chain, next) <= 0) {
+            X509_free(next);
+            break;
+        }
+    }
+    if (result)
+        ERR_clear_error();
+exit:
+    BIO_free(bio);
+    return result;
+}
+
+/* The same, as SSL_CTX_use_PrivateKey_file. */
+static int read_key(own_identity *identity, const char *path, password_request *request)
+{
+    BIO *bio = BIO_new_file(path, "re");
+
+    if (bio == NULL) {
+        tb_put_error(ERR_LIB_SSL, ERR_R_SYS_LIB);
+        return 0;
+    }
+    identity->key = PEM_read_bio_PrivateKey(bio, NULL, password_callback, request);
+    BIO_free(bio);
+    if (identity->key == NULL)
+        tb_put_error(ERR_LIB_SSL, ERR_R_PEM_LIB);
+    return identity->key != NULL;
+}
+
+/* Gives the context what was read.  Needs the GIL: connections are made with it. */
+static int use_identity(SSL_CTX *ctx, const own_identity *identity)
+{
+    int i;
+
+    if (SSL_CTX_use_certificate(ctx, identity->certificate) != 1 || SSL_CTX_clear_chain_certs(ctx) != 1)
+        return 0;
+    for (i = 0; i < sk_X509_num(identity->chain); i++)
+        if (SSL_CTX_add1_chain_cert(ctx, sk_X509_value(identity->chain, i)) != 1)
+            return 0;
+    return SSL_CTX_use_PrivateKey(ctx, identity->key) == 1 && SSL_CTX_check_private_key(ctx) == 1;
 }
 
 PyObject *tb_context_load_cert_chain(PyObject *object, PyObject *args, PyObject *kwargs)
@@ -110,10 +191,10 @@ PyObject *tb_context_load_cert_chain(PyObject *object, PyObject *args, PyObject 
     static char *names[] = {"certfile", "keyfile", "password", NULL};
     tb_context *self = (tb_context *)object;
     PyObject *certfile, *keyfile = Py_None, *password = Py_None;
+    PyObject *result = NULL;
     const char *certificate_path, *key_path;
     password_request request;
-    pem_password_cb *previous_callback;
-    void *previous_data;
+    own_identity identity = {NULL, NULL, NULL};
     int done;
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OO:load_cert_chain", names, &certfile, &keyfile, &password))
@@ -130,37 +211,26 @@ PyObject *tb_context_load_cert_chain(PyObject *object, PyObject *args, PyObject 
         return NULL;
     memset(&request, 0, sizeof request);
     request.source = password;
-    previous_callback = SSL_CTX_get_default_passwd_cb(self->ctx);
-    previous_data = SSL_CTX_get_default_passwd_cb_userdata(self->ctx);
-    SSL_CTX_set_default_passwd_cb(self->ctx, password_callback);
-    SSL_CTX_set_default_passwd_cb_userdata(self->ctx, &request);
     certificate_path = PyBytes_AsString(certfile);
     key_path = PyBytes_AsString(keyfile);
     ERR_clear_error();
     request.thread = PyEval_SaveThread();
-    done = use_files(self->ctx, certificate_path, key_path);
+    done = read_certificates(&identity, certificate_path, &request) && read_key(&identity, key_path, &request);
     PyEval_RestoreThread(request.thread);
-    SSL_CTX_set_default_passwd_cb(self->ctx, previous_callback);
-    SSL_CTX_set_default_passwd_cb_userdata(self->ctx, previous_data);
     if (request.error[0] != NULL) {
         ERR_clear_error();
         PyErr_Restore(request.error[0], request.error[1], request.error[2]);
-        return NULL;
+    } else if (!done || !use_identity(self->ctx, &identity)) {
+        tb_raise_openssl(self->state);
+    } else {
+        result = Py_None;
+        Py_INCREF(result);
     }
-    if (!done)
-        return tb_raise_openssl(self->state);
-    Py_RETURN_NONE;
+    identity_free(&identity);
+    return result;
 }
 
 /* ---- trust anchors ------------------------------------------------------------------------------------------ */
-
-/* Whether the queue says only that there is no further BEGIN line. */
-static int no_more_pem(void)
-{
-    unsigned long code = ERR_peek_last_error();
-
-    return ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
-}
 
 /* 1.1.0 and earlier refused what is already there; that is no error. */
 static int add_to_store(X509_STORE *store, X509 *certificate)

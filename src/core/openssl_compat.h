@@ -111,4 +111,11 @@ void tb_text_list_free(tb_text_list *list);
  * where this OpenSSL cannot tell. */
 char *tb_ssl_builtin_sigalgs(void);
 
+/* Puts an error on top of the queue, as OpenSSL's own functions do. */
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+#define tb_put_error(library, reason) ERR_raise(library, reason)
+#else
+#define tb_put_error(library, reason) ERR_put_error(library, 0, reason, __FILE__, __LINE__)
+#endif
+
 #endif

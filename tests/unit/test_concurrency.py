@@ -79,6 +79,35 @@ def test_a_context_is_changed_while_others_use_it(certificates):
     in_threads(work)
 
 
+LOADING = """
+import sys, threading
+import _tls_bootstrap as tls
+context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(*sys.argv[1:])
+loading = [None, None]
+def load(number):
+    for _ in range(1500):
+        context.load_cert_chain(*sys.argv[1:])
+    loading.pop()
+def connect():
+    while loading:
+        context.wrap_bio(tls.MemoryBIO(), tls.MemoryBIO(), server_side=True)
+threads = [threading.Thread(target=load, args=(number,)) for number in range(2)]
+threads += [threading.Thread(target=connect) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("alive")
+"""
+
+
+def test_connections_are_made_while_a_certificate_is_loaded(certificates):
+    # In a child: what OpenSSL frees in one thread while another copies it ends the process.
+    result = children.run_python(LOADING, [certificates.localhost.certificate, certificates.localhost.key])
+    assert (result.status, result.output, result.errors) == (0, "alive\n", "")
+
+
 def test_one_memory_bio_shared_by_two_connections(certificates):
     client = peers.client_context(certificates)
     shared = tls.MemoryBIO()
