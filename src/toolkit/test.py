@@ -14,7 +14,9 @@ from toolkit import builds, deps, interpreters, tools
 #: Directories under tests/ that run on every interpreter, unchanged from 2.7 to the newest.
 EVERYWHERE = ("unit", "conformance", "isolation")
 #: Those that run once, under the build side's pytest; they start roots, package managers and pips themselves.
-ONCE = ("packages", "pip", "build")
+ONCE = ("packages", "build")
+#: The same, each file by a pytest of its own: their files share nothing.
+ONCE_BY_FILE = ("pip",)
 
 
 def present(names: tuple[str, ...]) -> list[str]:
@@ -23,15 +25,16 @@ def present(names: tuple[str, ...]) -> list[str]:
 
 
 def job_once(path: str) -> interpreters.Job:
-    """A job that runs one directory by a pytest of the build side."""
+    """A job that runs one directory or file by a pytest of the build side."""
+    name = str(Path(path).relative_to("tests").with_suffix(""))
     variables = {"PYTHONPATH": "src"}
-    program = tools.command("pytest")
-    return functools.partial(interpreters.run_pytest, program, Path(path).name, [path], variables, progress=True)
+    return functools.partial(interpreters.run_pytest, tools.command("pytest"), name, [path], variables, progress=True)
 
 
 def all_jobs() -> list[interpreters.Job]:
     """Every pytest there is to run, the longest first."""
-    once = [job_once(path) for path in present(ONCE)]
+    files = [str(path) for name in present(ONCE_BY_FILE) for path in sorted(Path(name).glob("test_*.py"))]
+    once = [job_once(path) for path in [*present(ONCE), *files]]
     everywhere = [job for path in present(EVERYWHERE) for job in interpreters.jobs([path])]
     newest = [item.name for item in interpreters.find() if not item.free_threaded][-1]
     system = [job for path in present(("unit",)) for job in interpreters.jobs([path], "system", sorted({"2.7", newest}))]
