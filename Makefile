@@ -50,7 +50,7 @@ demo: deps ## the main job end to end in throw-away roots: packages, repositorie
 	@$(run) toolkit.builds portable
 	@$(run) toolkit.demo
 
-test: ## everything CI runs: build, and all tests on every interpreter found
+test: ## build, and the tests on every interpreter found; LONG=1 adds what CI alone waits for
 	@$(run) toolkit.test
 
 conformance: ## the interpreters' own TLS tests with _tls_bootstrap in the place of ssl, every exception named

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make test`: builds, then runs every test there is; the last line is "N passed, N failed, N skipped"."""
+"""`make test`: builds, then runs the tests; the last line is "N passed, N failed, N skipped".
+
+LONG=1 adds the files in LONG: CI waits for them, a person who changes something mostly need not.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ EVERYWHERE = ("unit", "conformance", "isolation")
 ONCE = ("packages", "build")
 #: The same, each file by a pytest of its own: their files share nothing.
 ONCE_BY_FILE = ("pip",)
+#: About the check's liars, the ladder, what surrounds pip, patches: many real pips, a few minutes together.
+LONG = tuple(f"tests/pip/test_{name}.py" for name in ("indexes", "ladder", "liars", "patches", "surroundings", "venv"))
 
 
 def present(names: tuple[str, ...]) -> list[str]:
@@ -34,6 +39,9 @@ def job_once(path: str) -> interpreters.Job:
 def all_jobs() -> list[interpreters.Job]:
     """Every pytest there is to run, the longest first."""
     files = [str(path) for name in present(ONCE_BY_FILE) for path in sorted(Path(name).glob("test_*.py"))]
+    if os.environ.get("LONG") != "1":
+        print(f"left out (make test LONG=1 runs them): {', '.join(sorted(set(files) & set(LONG)))}", flush=True)
+        files = [path for path in files if path not in LONG]
     once = [job_once(path) for path in [*present(ONCE), *files]]
     everywhere = [job for path in present(EVERYWHERE) for job in interpreters.jobs([path])]
     newest = [item.name for item in interpreters.find() if not item.free_threaded][-1]

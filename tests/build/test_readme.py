@@ -36,7 +36,7 @@ def test_ci_runs_the_test_command_and_nothing_else():
     script = Path(".ci/run")
     assert os.access(script, os.X_OK)
     lines = [line for line in script.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
-    assert lines == ['cd "$(dirname "$0")/.." && exec make test']
+    assert lines == ['cd "$(dirname "$0")/.." && exec env LONG=1 make test']
     assert "make test" in commands(section("The two commands"))
 
 
