@@ -99,7 +99,7 @@ REASONS = {
     ("dnf", signature_missing): "GPG verification is enabled, but GPG signature is not available",
     ("dnf", signed_by_another): "repomd.xml GPG signature verification error: Bad GPG signature",
     ("dnf", unsigned_rpm): "Package python3-tls-bootstrap-0.* is not signed",
-    ("dnf", rpm_signed_by_another): "Public key for python3-tls-bootstrap-0.* is not installed",
+    ("dnf", rpm_signed_by_another): "Public key for python[23]-tls-bootstrap-0.* is not installed",
 }
 
 
