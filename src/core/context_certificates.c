@@ -91,6 +91,8 @@ static int password_callback(char *buffer, int size, int writing, void *data)
     (void)writing;
     if (request == NULL || request->source == Py_None)
         return -1;
+    if (request->error[0] != NULL) /* OpenSSL asks again for each form that the key might have */
+        return -1;
     PyEval_RestoreThread(request->thread);
     if (PyBytes_Check(request->source)) {
         password = request->source;

@@ -54,6 +54,8 @@ def pytest_pyfunc_call(pyfuncitem):
 
     def call():
         pyfuncitem.obj(**arguments)
+        if "monkeypatch" in arguments:  # which notes down what each call changed
+            arguments["monkeypatch"].undo()
 
     call()
     try:
