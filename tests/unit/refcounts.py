@@ -51,11 +51,12 @@ def growth_of(call):
 def pytest_pyfunc_call(pyfuncitem):
     """Stands in for pytest's own call; what the first call raises is reported as always."""
     arguments = dict((name, pyfuncitem.funcargs[name]) for name in pyfuncitem._fixtureinfo.argnames)
+    monkeypatch = pyfuncitem.funcargs.get("monkeypatch")
 
     def call():
         pyfuncitem.obj(**arguments)
-        if "monkeypatch" in arguments:  # which notes down what each call changed
-            arguments["monkeypatch"].undo()
+        if monkeypatch is not None:  # it notes down what each call changed
+            monkeypatch.undo()
 
     call()
     try:
