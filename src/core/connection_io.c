@@ -14,7 +14,6 @@
 #include <time.h>
 
 #define RECORD_LENGTH              16384 /* the plaintext of a TLS record: RFC 8446 section 5.1 */
-#define RECORD_HEADER              5     /* the same */
 #define KEEP_GIL_BELOW             4096  /* giving it up costs 0.14 to 0.30 us, 3 to 4 % of the work at this length */
 #define SSL_ERROR_NUMBER_NO_SOCKET 9     /* SSLErrorNumber has no name for it; ssl uses the number */
 
@@ -51,9 +50,9 @@ static size_t record_overhead(SSL *ssl)
     switch (SSL_CIPHER_get_cipher_nid(cipher)) {
     case NID_aes_128_gcm:
     case NID_aes_256_gcm:
-        return SSL_version(ssl) >= TLS1_3_VERSION ? RECORD_HEADER + 1 + 16 : RECORD_HEADER + 8 + 16;
+        return SSL_version(ssl) >= TLS1_3_VERSION ? TB_RECORD_HEADER + 1 + 16 : TB_RECORD_HEADER + 8 + 16;
     case NID_chacha20_poly1305:
-        return SSL_version(ssl) >= TLS1_3_VERSION ? RECORD_HEADER + 1 + 16 : RECORD_HEADER + 16;
+        return SSL_version(ssl) >= TLS1_3_VERSION ? TB_RECORD_HEADER + 1 + 16 : TB_RECORD_HEADER + 16;
     default:
         return 0;
     }
@@ -395,7 +394,7 @@ static size_t predict_read(tb_connection *self, int *release_gil)
     tb_connection_unlock(self);
     if (decrypted > 0)
         return (size_t)decrypted;
-    length += RECORD_HEADER;
+    length += TB_RECORD_HEADER;
     if (overhead == 0 || length <= overhead || length - overhead > RECORD_LENGTH)
         return 0;
     return length - overhead;

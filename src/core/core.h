@@ -70,6 +70,8 @@ const char *tb_library_name(int library);
 
 /* ---- membio.c: MemoryBIO and the BIO that OpenSSL sees of it ---------------------------------- */
 
+#define TB_RECORD_HEADER 5 /* bytes: type, version, length (RFC 8446 section 5.1) */
+
 typedef struct tb_membio tb_membio;
 
 int tb_membio_type_add(PyObject *module, core_state *state);

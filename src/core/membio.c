@@ -19,8 +19,6 @@
 #define PLAIN_CHUNK 4096        /* least size of a chunk made without Python */
 #define MAX_SLACK   (64 * 1024) /* memory kept beyond twice what is pending */
 
-#define RECORD_HEADER 5 /* bytes: type, version, length (RFC 8446 section 5.1) */
-
 typedef struct chunk {
     struct chunk *next;
     PyObject *bytes; /* owned; NULL for a chunk whose data follows in `room` */
@@ -214,7 +212,7 @@ size_t tb_membio_pending(tb_membio *queue)
 
 size_t tb_membio_peek_record(tb_membio *queue, size_t *pending)
 {
-    unsigned char header[RECORD_HEADER];
+    unsigned char header[TB_RECORD_HEADER];
     size_t known = 0;
     chunk *item;
 

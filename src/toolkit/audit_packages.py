@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from openssl.errors import BuildError
@@ -34,8 +35,8 @@ ANOTHER_DAY = 86_400 * 100
 class RootElsewhere(Root):
     """A root whose programs run in another locale and time zone."""
 
-    def run(self, arguments: Sequence[str], *, environment: Mapping[str, str] | None = None, **options: object) -> Completed:
-        return super().run(arguments, environment={**ELSEWHERE, **(environment or {})}, **options)  # type: ignore[arg-type]
+    def run(self, arguments: Sequence[str], *, environment: Mapping[str, str] | None = None, **options: Any) -> Completed:
+        return super().run(arguments, environment={**ELSEWHERE, **(environment or {})}, **options)
 
 
 def _trees(one: Path, other: Path) -> tuple[Source, Source]:

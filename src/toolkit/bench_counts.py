@@ -60,13 +60,12 @@ def functions(link_map: Path) -> list[Function]:
     found, name = [], ""
     for line in link_map.read_text(encoding="utf-8").splitlines():
         whole = _SECTION.match(line)
-        parts = whole.groups()[1:] if whole and whole[2] else None
         if whole and not whole[2]:
             name = whole[1]  # too long for one line: the rest is on the next one
             continue
-        rest = _CONTINUED.match(line) if name and not whole else None
-        if parts or rest:
-            start, size, origin = parts or rest.groups()  # type: ignore[union-attr]
+        found_in = whole or (_CONTINUED.match(line) if name else None)
+        if found_in:
+            start, size, origin = found_in.groups()[-3:]
             if int(start, 16) and origin.endswith(".o"):  # OpenSSL's come from archives: lib.a(member.o)
                 label = whole[1] if whole else name
                 found.append(Function(int(start, 16), int(start, 16) + int(size, 16), label))

@@ -32,7 +32,7 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
     return name
 
 def build_sdist(directory, config_settings=None):
-    raise NotImplementedError
+    raise NotImplementedError  # PEP 517 wants the hook; pip makes wheels only
 """
 
 _SETUP = """\

@@ -254,7 +254,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def __init__(self, connection: Any, servers: CellServers, seen: Connection) -> None:
         self._servers, self._seen = servers, seen
-        super().__init__(connection, ("127.0.0.1", 0), None)  # type: ignore[arg-type]
+        super().__init__(connection, ("127.0.0.1", 0), None)  # type: ignore[arg-type]  (there is no server object: it is asked for nothing)
 
     def do_GET(self) -> None:
         status, headers, body = self._servers.answer(self.path)

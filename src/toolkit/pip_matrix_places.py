@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import abc
 import os
 import shutil
 import subprocess
@@ -54,31 +55,31 @@ class Done:
         return (about_tls or errors or lines or [""])[-1][:400]
 
 
-class Place:
+class Place(abc.ABC):
     """One pip with our files beside it. ``mode`` is how pip comes to use them. Remove it with ``remove``."""
 
     target: Target
     #: The file that a trace must name.
     core: str
 
+    @abc.abstractmethod
     def workspace(self) -> tuple[Path, str]:
         """A new empty directory for one cell: its path for us and its path for pip."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def file(self, directory: tuple[Path, str], name: str, data: bytes, mode: int = 0o644) -> str:
         """Make a file in a workspace; returns its path for pip."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def run(
         self, mode: str, words: Sequence[str], environment: Mapping[str, str], directory: tuple[Path, str],
         files: Mapping[str, bytes] | None = None,
     ) -> Done:
         """Run pip in ``mode``; ``files`` (file -> content) is what it alone finds at the end of these files of the system."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def remove(self) -> None:
         """Remove everything."""
-        raise NotImplementedError
 
 
 class LocalPlace(Place):

@@ -137,6 +137,7 @@ def test_a_plant_in_a_home_that_sudo_kept_is_not_loaded(installation, pip):
 
 
 def test_a_slow_import_is_waited_for(installation, pip):
+    # The sleep is the fault that is planted: nothing in the test waits by it.
     with open(installation.site / "_tls_bootstrap" / "__init__.py", "a", encoding="utf-8") as init:
         init.write("\nimport time\ntime.sleep(2)\n")
     pip(installation, *DOWNLOAD).assert_all_ours()

@@ -12,11 +12,13 @@ import pytest
 
 import authority
 import children
+import peers
 from trust import counts, keep, settle, trusted
 
 import _tls_bootstrap as tls
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+
 
 @pytest.fixture(scope="module")
 def authorities(tmpdir_factory):
@@ -182,39 +184,18 @@ def test_revocation_lists_and_trust_settings_are_kept(certificates, files):
         context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(files["settings"])
         with pytest.raises(tls.SSLCertVerificationError) as caught:
-            handshake(context, server_context(certificates))
+            peers.MemoryPair(context, peers.server_context(certificates.localhost)).handshake()
         seen.append((context.cert_store_stats(), caught.value.verify_code))
         keep(files["settings"])
     assert seen[0] == seen[1]
     assert seen[0][0]["crl"] == 1 and seen[0][1] == 28  # X509_V_ERR_CERT_REJECTED
 
 
-def server_context(certificates):
-    context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates.localhost.certificate, certificates.localhost.key)
-    return context
-
-
-def handshake(client, server):
-    to_server, to_client = tls.MemoryBIO(), tls.MemoryBIO()
-    ends = [
-        client.wrap_bio(to_client, to_server, server_hostname="localhost"),
-        server.wrap_bio(to_server, to_client, server_side=True),
-    ]
-    while ends:
-        for end in list(ends):
-            try:
-                end.do_handshake()
-            except tls.SSLWantReadError:
-                continue
-            ends.remove(end)
-
-
 def test_a_kept_authority_verifies(certificates, files):
     keep(files["authority"])
     client = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     client.load_verify_locations(files["authority"])
-    handshake(client, server_context(certificates))
+    peers.MemoryPair(client, peers.server_context(certificates.localhost)).handshake()
 
 
 PERMISSIONS = """

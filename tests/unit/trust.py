@@ -35,4 +35,4 @@ def settle(paths):
     deadline = time.time() + LIMIT
     while time.time() <= max(os.stat(path).st_ctime for path in paths) + 3.1:
         assert time.time() < deadline, "the clock stands still"
-        time.sleep(0.05)  # between two looks at it
+        time.sleep(0.05)  # the condition is the time itself: nothing tells when a clock has advanced
