@@ -26,6 +26,7 @@ from toolkit import (
     audit_roots,
     audit_surroundings,
     builds,
+    mounts,
     portable,
 )
 from toolkit.audit_model import NATIVE, Build, Gate, Verdict, missing, record
@@ -118,6 +119,7 @@ def main(arguments: list[str]) -> int:
     trees = built([name for name in chosen.builds.split(",") if name])
     if not trees:
         raise BuildError("no build to examine: run make build or make portable first")
+    mounts.separate()
     try:
         verdicts = [verdict for gate in gates for verdict in run_gate(gate, trees, not chosen.no_control)]
     finally:

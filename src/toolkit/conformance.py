@@ -24,7 +24,7 @@ from typing import Any
 from openssl.errors import BuildError, run_main
 from toolkit import conformance_runs as runs
 from toolkit import conformance_verdict as verdicts
-from toolkit import interpreters
+from toolkit import interpreters, mounts
 from toolkit.conformance_verdict import Verdict
 
 OUTPUT = Path("build", "conformance")
@@ -142,6 +142,8 @@ def main(arguments: list[str]) -> int:
     if wanted - known:
         raise BuildError(f"--suite: {', '.join(sorted(wanted - known))} is not one of {', '.join(sorted(known))}")
     exceptions = verdicts.read_exceptions(EXCEPTIONS)
+    if chosen.roots:
+        mounts.separate()
     with places(chosen) as found:
         bad = _examine_all(found, wanted, chosen, exceptions)
     print(f"conformance took {time.monotonic() - started:.0f} s; all results are in {OUTPUT}")

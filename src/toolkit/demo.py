@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from openssl import cache
-from toolkit import published, releases, repository, roots, trial, wheels
+from toolkit import mounts, published, releases, repository, roots, trial, wheels
 from toolkit.commands import CommandError
 from toolkit.packages import TOP
 
@@ -120,6 +120,7 @@ def main(arguments: Sequence[str]) -> int:
     if not (portable / "py3").is_dir() or not (portable / "py2").is_dir():
         print(f"demo: {portable.relative_to(TOP)} is not there: run make portable first", file=sys.stderr)
         return 2
+    mounts.separate()
     _WORK.mkdir(parents=True, exist_ok=True)
     # Two demos of one checkout would build in each other's directories.
     with cache.locked(str(_WORK / ".lock"), f"{_WORK.relative_to(TOP)}"):

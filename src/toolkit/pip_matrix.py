@@ -23,9 +23,9 @@ from pathlib import Path
 
 from openssl import cache
 from openssl.errors import BuildError
+from toolkit import mounts, pip_matrix_startup
 from toolkit import pip_matrix_cells as cells
 from toolkit import pip_matrix_report as report
-from toolkit import pip_matrix_startup
 from toolkit.commands import CommandError
 from toolkit.pip_matrix_cells import Cell, Helps
 from toolkit.pip_matrix_index import ANY, COLUMNS, TLS_1_2, Identity
@@ -117,6 +117,7 @@ def main(arguments: Sequence[str]) -> int:
     if not (tree / "_tls_bootstrap").is_dir():
         print("pip-matrix: build/py3 is not there: run make build first", file=sys.stderr)
         return 2
+    mounts.separate()
     WORK.mkdir(parents=True, exist_ok=True)
     # Two runs of one checkout would write over each other's report.
     with cache.locked(str(WORK / ".lock"), str(WORK)), Places(WORK.resolve()) as places:

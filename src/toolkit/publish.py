@@ -18,7 +18,7 @@ from pathlib import Path
 
 from openssl import cache
 from openssl.errors import BuildError
-from toolkit import enterprise_root, published, releases, releases_gate, roots, sbom, site
+from toolkit import enterprise_root, mounts, published, releases, releases_gate, roots, sbom, site
 from toolkit.commands import CommandError, run
 from toolkit.packages_debian import link_or_copy
 from toolkit.published import Publication, Tell, Wanted
@@ -116,6 +116,7 @@ def main(arguments: Sequence[str]) -> int:
     tell = _progress()
     try:
         wanted = _chosen(chosen.kind, chosen.release)
+        mounts.separate()
         _WORK.mkdir(parents=True, exist_ok=True)
         with cache.locked(str(_WORK / ".lock"), str(_WORK.relative_to(TOP))):
             _prepare(wanted, tell)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Throw-away root file systems, made by mmdebstrap, cached as tar files.
+"""Throw-away root file systems, made by mmdebstrap once and kept in the cache; each use gets what looks like a copy.
 
 Commands run in a root through chroot inside private mount, process and IPC
 namespaces: whatever they mount vanishes with them, and removing a root can
@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from toolkit import wheels
-from toolkit.cache import cached
+from openssl import cache
+from toolkit import mounts, wheels
 from toolkit.commands import CLEAN_ENVIRONMENT, CommandError, Completed, run
 
 #: Raised by hand when the code below makes other roots from the same recipe.
-_FORMAT = 1
+_FORMAT = 2
 
 USER = "user"
 _USER_ID = 1000
@@ -90,7 +90,7 @@ class Root:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a directory that may hold a root, never crossing a mount.
+    """Remove a directory that may hold roots, never crossing a mount that is not an overlay of ours.
 
     Raises CommandError when a mount lies at or below it; a directory that is not
     there is no error.
@@ -98,6 +98,7 @@ def remove_tree(path: Path) -> None:
     if not path.exists():
         return
     place = os.path.realpath(path)
+    mounts.release(place)
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
         point = line.split()[4].encode().decode("unicode_escape")
         if point == place or point.startswith(place + "/"):
@@ -143,43 +144,44 @@ def mirror() -> str:
     raise CommandError(f"apt on this machine lists no archive for {codename or 'its release'}: run apt-get update")
 
 
-def _make(recipe: Recipe, target: Path, log: Path) -> None:
-    work = target.with_name(target.name + ".root")
-    remove_tree(work)
-    try:
-        # APT::Sandbox::User: the cache directory need not be readable to _apt.
-        run(
-            [
-                "mmdebstrap", "--mode=root", "--variant=apt", "--format=directory",
-                "--aptopt=APT::Sandbox::User \"root\"", f"--include={','.join(recipe.packages)}",
-                *recipe.arguments, recipe.suite, work, mirror(),
-            ],
-            log=log,
-            timeout=900,
-        )
-        root = Root(work, log)
-        root.write("/etc/hosts", "127.0.0.1 localhost\n")
-        # The roots are used offline: everything they need is in them.
-        root.write("/etc/apt/sources.list", "")
-        root.run(["useradd", "--create-home", "--uid", str(_USER_ID), "--shell", "/bin/sh", USER])
-        if recipe.finish:
-            recipe.finish(root)
-        run(["tar", "--xattrs", "--numeric-owner", "-C", work, "-cf", target, "."], log=log)
-    finally:
-        remove_tree(work)
+def _make(recipe: Recipe, work: Path, log: Path) -> None:
+    # APT::Sandbox::User: the cache directory need not be readable to _apt.
+    run(
+        [
+            "mmdebstrap", "--mode=root", "--variant=apt", "--format=directory",
+            "--aptopt=APT::Sandbox::User \"root\"", f"--include={','.join(recipe.packages)}",
+            *recipe.arguments, recipe.suite, work, mirror(),
+        ],
+        log=log,
+        timeout=900,
+    )
+    root = Root(work, log)
+    root.write("/etc/hosts", "127.0.0.1 localhost\n")
+    # The roots are used offline: everything they need is in them.
+    root.write("/etc/apt/sources.list", "")
+    root.run(["useradd", "--create-home", "--uid", str(_USER_ID), "--shell", "/bin/sh", USER])
+    if recipe.finish:
+        recipe.finish(root)
 
 
 def prepared(recipe: Recipe, log: Path) -> Path:
-    """The recipe's root as a tar file in the cache, made when it is not there yet."""
-    return cached("roots", recipe.key(), f"{recipe.name}.tar", lambda target: _make(recipe, target, log))
+    """The recipe's root in the cache, made when it is not there yet. Nothing may be changed in it: see `unpack`."""
+
+    def make(directory: str) -> None:
+        # Old programs with the set-user-ID bit are in it: for root's eyes only.
+        Path(directory).chmod(0o700)
+        _make(recipe, Path(directory, "root"), log)
+
+    return Path(cache.entry("roots", f"{recipe.name}-{cache.key_of(recipe.key())}", make), "root")
 
 
 def unpack(recipe: Recipe, path: Path, log: Path) -> Root:
     """A fresh root of this recipe at ``path``; what was there before is removed."""
-    archive = prepared(recipe, log)
+    tree = prepared(recipe, log)
     remove_tree(path)
     path.mkdir(parents=True)
-    run(["tar", "--xattrs", "--xattrs-include=*", "--numeric-owner", "-C", path, "-xpf", archive], log=log)
+    if not mounts.overlay(tree, path, log):
+        run(["cp", "--archive", "--no-target-directory", "--", tree, path], log=log)
     return Root(path, log)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from openssl import cache
-from toolkit import published, releases, roots
+from toolkit import mounts, published, releases, roots
 from toolkit.commands import run
 from toolkit.managers import Apt, Dnf
 
@@ -15,6 +15,10 @@ WORK = releases.TOP / "build" / "test-packages"
 
 #: Seconds for one test with its fixtures: a cold cache means roots, packages and OpenSSL built first.
 LIMIT = 2400
+
+
+def pytest_configure():
+    mounts.separate()
 
 
 def pytest_collection_modifyitems(items):
