@@ -15,7 +15,7 @@ export PYTHON
 run = PYTHONPATH=src PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build portable check install install-module install-hook install-command demo test conformance pip-matrix pip-matrix-full refcounts lint audit bench deb rpm repo dsc stdeb matrix control clean
+.PHONY: help deps build portable check install install-module install-hook install-command demo test conformance pip-matrix pip-matrix-full refcounts lint audit bench deb rpm repo dsc stdeb pbuilder life-cycle matrix control clean
 
 help: ## list the verbs
 	@echo "usage: make VERB [VARIABLE=value ...]"
@@ -88,6 +88,12 @@ dsc: ## a Debian source package in dist/dsc (RELEASE=, FLAVOUR=bundled|system)
 
 stdeb: ## the quick door: sdist with OpenSSL, then a .deb by stdeb, in dist/stdeb
 	@$(run) toolkit.packages_stdeb
+
+pbuilder: ## a release's packages from source in a clean root without network, in dist/pbuilder (RELEASE=, FLAVOUR=; root)
+	@$(run) toolkit.packages_clean --release "$(or $(RELEASE),debian-12)" --flavour $(FLAVOUR)
+
+life-cycle: repo ## installation to removal of every release's packages on real managers: kills, full disks, hand-over (root)
+	@$(run) toolkit.life_cycle $(LIFE_CYCLE)
 
 mock-%:
 	@$(run) toolkit.releases_mock $* --arch $(ARCH)

@@ -35,6 +35,7 @@ typedef struct {
     size_t length;
     size_t done;
     int is_write_to_memory;
+    int found_nothing; /* OpenSSL was not asked: there is nothing for it to read */
 } io_request;
 
 typedef int (*operation)(tb_connection *self, io_request *request);
@@ -93,7 +94,8 @@ static void attempt(tb_connection *self, operation act, io_request *request, int
     self->transport.sys_errno = 0;
     self->transport.at_eof = 0;
     outcome->result = act(self, request);
-    outcome->ssl_error = SSL_get_error(self->ssl, outcome->result);
+    outcome->ssl_error = request != NULL && request->found_nothing ? SSL_ERROR_WANT_READ
+                                                                   : SSL_get_error(self->ssl, outcome->result);
     outcome->sys_errno = self->transport.sys_errno;
     outcome->end_of_file = self->transport.at_eof;
     self->thread = outer;
@@ -327,8 +329,19 @@ exit:
 
 /* ---- read ------------------------------------------------------------------------------------------------- */
 
+/* Whether OpenSSL would only find that it has to wait.  A sans-IO program reads until it is told so, once
+ * for everything it receives, and OpenSSL gets and frees a buffer of 16 KiB to find out. */
+static int nothing_arrived(tb_connection *self)
+{
+    return self->incoming_queue != NULL && SSL_is_init_finished(self->ssl) && SSL_get_shutdown(self->ssl) == 0 &&
+           !SSL_has_pending(self->ssl) && tb_membio_is_dry(self->incoming_queue);
+}
+
 static int act_read(tb_connection *self, io_request *request)
 {
+    request->found_nothing = nothing_arrived(self);
+    if (request->found_nothing)
+        return -1;
     return SSL_read_ex(self->ssl, request->target, request->length, &request->done);
 }
 

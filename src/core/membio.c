@@ -210,6 +210,16 @@ size_t tb_membio_pending(tb_membio *queue)
     return pending;
 }
 
+int tb_membio_is_dry(tb_membio *queue)
+{
+    int dry;
+
+    pthread_mutex_lock(&queue->lock);
+    dry = queue->pending == 0 && !queue->eof_written;
+    pthread_mutex_unlock(&queue->lock);
+    return dry;
+}
+
 size_t tb_membio_peek_record(tb_membio *queue, size_t *pending)
 {
     unsigned char header[TB_RECORD_HEADER];

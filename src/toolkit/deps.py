@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make deps`: the distribution's packages and the tools that the build, the tests and the demo need.
 
-    python -m toolkit.deps [--print]
+    python -m toolkit.deps [--print] [--life-cycle]
 
 Tells what is missing, then installs it as root; as another user it prints the command for root and exits 1. When
 nothing is missing it only says so.
@@ -14,6 +14,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterable
 
 from openssl.errors import BuildError, run_main
 from toolkit import tools
@@ -53,14 +54,23 @@ PACKAGES = {
     "util-linux": "unshare: private mount namespaces for the roots",
     "qemu-user-static": "make audit of builds for another machine",
     "iproute2": "the loopback device in those",
+    "python3-stdeb": "make stdeb",
+}
+#: The same for make pbuilder and make life-cycle alone: a web server and builders are not for every machine.
+LIFE_CYCLE = {
+    "nginx-light": "serve the repositories",
+    "strace": "kill package managers at a system call",
+    "pbuilder": "build source packages in clean roots",
+    "autopkgtest": "run debian/tests",
+    "piuparts": "install, upgrade and purge the packages",
 }
 
 # The distribution's tools run with the distribution's interpreters, whatever a user's PATH puts before them.
 ENVIRONMENT = dict(os.environ, PATH="/usr/sbin:/usr/bin:/sbin:/bin", DEBIAN_FRONTEND="noninteractive", LC_ALL="C")
 
 
-def missing() -> list[str]:
-    """The packages of the list that are not installed."""
+def missing(packages: Iterable[str]) -> list[str]:
+    """Those of the packages that are not installed."""
     query = subprocess.run(
         ["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package} ${Provides}\n"],
         env=ENVIRONMENT,
@@ -73,7 +83,7 @@ def missing() -> list[str]:
         status, *names = line.replace(",", " ").split()
         if status == "installed":
             present.update(names)
-    return [name for name in PACKAGES if name not in present]
+    return [name for name in packages if name not in present]
 
 
 def install(names: list[str]) -> None:
@@ -91,23 +101,25 @@ def _install_command(names: list[str]) -> list[str]:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="toolkit.deps", description="Install what the build, tests and demo need.")
     parser.add_argument("--print", action="store_true", dest="only_print", help="tell what is missing, install nothing")
+    parser.add_argument("--life-cycle", action="store_true", help="and what make life-cycle and make pbuilder need")
     chosen = parser.parse_args(arguments)
+    packages = {**PACKAGES, **(LIFE_CYCLE if chosen.life_cycle else {})}
     if not shutil.which("dpkg-query", path=ENVIRONMENT["PATH"]):
-        raise BuildError("make deps knows Debian and Ubuntu; on other systems install by hand: " + " ".join(PACKAGES))
-    wanted = missing()
+        raise BuildError("make deps knows Debian and Ubuntu; on other systems install by hand: " + " ".join(packages))
+    wanted = missing(packages)
     for name in wanted:
-        print(f"missing: {name:24} {PACKAGES[name]}")
+        print(f"missing: {name:24} {packages[name]}")
     if chosen.only_print:
         return 1 if wanted else 0
     if wanted and os.geteuid() != 0:
         raise BuildError(f"only root can install packages; run:\n  sudo {shlex.join(_install_command(wanted))}")
     if wanted:
         install(wanted)
-    still = missing()
+    still = missing(packages)
     if still:
         raise BuildError(f"apt-get said it was done, but these are not installed: {' '.join(still)}")
     tools.environment()
-    print(f"deps: all {len(PACKAGES)} packages and the tools are there")
+    print(f"deps: all {len(packages)} packages and the tools are there")
     return 0
 
 

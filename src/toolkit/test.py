@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make test`: builds, then runs the tests; the last line is "N passed, N failed, N skipped".
 
-LONG=1 adds the files in LONG: CI waits for them, a person who changes something mostly need not.
+LONG=1 adds what is in LONG: CI waits for it, a person who changes something mostly need not.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from toolkit import builds, deps, interpreters, tools
 #: Directories under tests/ that run on every interpreter, unchanged from 2.7 to the newest.
 EVERYWHERE = ("unit", "conformance", "isolation")
 #: Those that run once, under the build side's pytest; they start roots, package managers and pips themselves.
-ONCE = ("packages", "build")
+ONCE = ("packages", "build", "bench")
 #: The same, each file by a pytest of its own: their files share nothing.
 ONCE_BY_FILE = ("pip",)
-#: About the check's liars, the ladder, what surrounds pip, patches: many real pips, a few minutes together.
-LONG = tuple(f"tests/pip/test_{name}.py" for name in ("indexes", "ladder", "liars", "patches", "surroundings", "venv"))
+#: About the check's liars, the ladder, what surrounds pip, patches: many real pips, a few minutes together. And
+#: instructions counted under callgrind.
+LONG = (*(f"tests/pip/test_{name}.py" for name in ("indexes", "ladder", "liars", "patches", "surroundings", "venv")), "tests/bench")
 
 
 def present(names: tuple[str, ...]) -> list[str]:
@@ -39,10 +40,11 @@ def job_once(path: str) -> interpreters.Job:
 def all_jobs() -> list[interpreters.Job]:
     """Every pytest there is to run, the longest first."""
     files = [str(path) for name in present(ONCE_BY_FILE) for path in sorted(Path(name).glob("test_*.py"))]
+    paths = [*present(ONCE), *files]
     if os.environ.get("LONG") != "1":
-        print(f"left out (make test LONG=1 runs them): {', '.join(sorted(set(files) & set(LONG)))}", flush=True)
-        files = [path for path in files if path not in LONG]
-    once = [job_once(path) for path in [*present(ONCE), *files]]
+        print(f"left out (make test LONG=1 runs them): {', '.join(path for path in paths if path in LONG)}", flush=True)
+        paths = [path for path in paths if path not in LONG]
+    once = [job_once(path) for path in paths]
     everywhere = [job for path in present(EVERYWHERE) for job in interpreters.jobs([path])]
     newest = [item.name for item in interpreters.find() if not item.free_threaded][-1]
     system = [job for path in present(("unit",)) for job in interpreters.jobs([path], "system", sorted({"2.7", newest}))]
