@@ -108,7 +108,8 @@ def _finish(root: Root) -> None:
         _copy(root, version, origin)
     from toolkit.rootfs import register
 
-    register(root, VERSIONS)
+    # /bin is a link there; `become` makes the others.
+    register(root, VERSIONS, ["/bin/sh", "/usr/bin/python2", "/usr/libexec/platform-python"])
 
 
 def become(root: Root, release: Release) -> None:
@@ -134,6 +135,6 @@ def recipe() -> Recipe:
         "el-root", "bookworm",
         ("python3", "ca-certificates", "dnf", "rpm", "gnupg", "make", "libreadline8", "libsqlite3-0", "libffi8", "libncursesw6",
          "zlib1g", "libbz2-1.0", "liblzma5", "libexpat1", "libssl3"),
-        finish=_finish, wheels=tuple(sorted(set(_PIPS.values()))), revision=1,
+        finish=_finish, wheels=tuple(sorted(set(_PIPS.values()))), revision=2,
         inputs=tuple(sorted(str(prefix) for prefix in found.values())),
     )  # fmt: skip

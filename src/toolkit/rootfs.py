@@ -76,10 +76,10 @@ def _quoted(path: str) -> str:
     return '"' + path.replace("%", "%%") + '"'
 
 
-def register(root: Root, versions: Sequence[str]) -> None:
+def register(root: Root, versions: Sequence[str], files: Sequence[str] = ()) -> None:
     """Build the package inside ``root`` and enter it into rpm's database there.
 
-    It provides ``python(abi)`` of each of the ``versions``.
+    It provides ``python(abi)`` of each of the ``versions``, and ``files`` that come later or by another path.
     """
     paths = _paths(root.path)
     work = root.make_directory("/rootfs")
@@ -94,7 +94,7 @@ def register(root: Root, versions: Sequence[str]) -> None:
     (work / "libraries").write_text(listing + "\n", encoding="utf-8")
     provides = root.run(["sh", "-c", "/usr/lib/rpm/elfdeps --provides < /rootfs/libraries"]).output.split("\n")
     lines = "\n".join(f"Provides: {name}" for name in sorted(set(filter(None, provides))))
-    pythons = "\n".join(f"Provides: python(abi) = {version}" for version in versions)
+    pythons = "\n".join([*(f"Provides: python(abi) = {version}" for version in versions), *(f"Provides: {path}" for path in files)])
     (work / "rootfs.spec").write_text(_SPEC.replace("@LIBRARIES@", lines).replace("@PYTHONS@", pythons), encoding="utf-8")
     defines = [word for name, value in _DEFINES.items() for word in ("--define", f"{name} {value}")]
     # rpmbuild classifies every file, which takes minutes with libmagic's own thousands of rules.

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make pbuilder`: build a Debian source package from source in a clean root without network, by pbuilder.
+
+    python -m toolkit.packages_clean --release debian-12 --flavour bundled|system
+
+Nothing is prebuilt: the distribution's compiler and flags, its Pythons' headers, and for the bundled flavour OpenSSL
+from the component tarball. The packages go to dist/pbuilder/CODENAME-FLAVOUR.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from openssl.errors import BuildError
+from toolkit import deps, releases, roots
+from toolkit.cache import cached
+from toolkit.commands import CLEAN_ENVIRONMENT, CommandError, run
+from toolkit.packages import Source
+from toolkit.packages_debian import build_source
+from toolkit.releases import TOP, MatrixError, Release
+
+_WORK = TOP / "build" / "pbuilder"
+_ENVIRONMENT = {**CLEAN_ENVIRONMENT, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+#: An hour: OpenSSL is compiled, perhaps on a busy machine.
+_LIMIT = 3600
+
+_CONFIGURATION = """BASETGZ="{base}"
+BUILDPLACE="{place}"
+BUILDRESULT="{result}"
+APTCACHE=""
+AUTOCLEANAPTCACHE=yes
+CCACHEDIR=""
+USENETWORK=no
+PBUILDERSATISFYDEPENDSCMD=/usr/lib/pbuilder/pbuilder-satisfydepends-apt
+HOOKDIR=""
+"""
+
+
+def _base(release: Release) -> Path:
+    """The clean root that a build starts from, as pbuilder wants it."""
+
+    def make(target: Path) -> None:
+        run(["mmdebstrap", "--mode=root", "--variant=buildd", "--aptopt=APT::Sandbox::User \"root\"", release.codename,
+             target, roots.mirror()], timeout=_LIMIT, log=_WORK / f"base-{release.codename}.log")  # fmt: skip
+
+    return cached("pbuilder", f"1 {release.codename} {os.uname().machine}", f"{release.codename}.tar.gz", make)
+
+
+def build(source: Source, release: Release, flavour: str, target: Path) -> list[Path]:
+    """The .deb files, built by pbuilder into ``target``. Raises CommandError when a step fails."""
+    _WORK.mkdir(parents=True, exist_ok=True)
+    log = _WORK / f"{release.codename}-{flavour}.log"
+    log.unlink(missing_ok=True)
+    place = _WORK / f"{release.codename}-{flavour}"
+    roots.remove_tree(place)
+    (place / "build").mkdir(parents=True)
+    dsc, tree = build_source(source, place, release, log, flavour)
+    shutil.rmtree(tree)
+    roots.remove_tree(target)
+    target.mkdir(parents=True)
+    configuration = place / "pbuilderrc"
+    text = _CONFIGURATION.format(base=_base(release), place=place / "build", result=target)
+    configuration.write_text(text, encoding="utf-8")
+    jobs = f"--debbuildopts=-j{os.cpu_count() or 1}"
+    run(["pbuilder", "build", "--configfile", configuration, jobs, dsc], environment=_ENVIRONMENT, log=log, timeout=_LIMIT)
+    roots.remove_tree(place)
+    return sorted(target.glob("*.deb"))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Build one release's packages in one flavour."""
+    parser = argparse.ArgumentParser(prog="toolkit.packages_clean", description="Build from source in a clean root.")
+    parser.add_argument("--release", required=True, help="of make matrix, one that is Debian's")
+    parser.add_argument("--flavour", default="bundled")
+    chosen = parser.parse_args(arguments)
+    try:
+        release = releases.by_name(chosen.release)
+        if release.stand_in != release.codename:
+            there = " ".join(each.name for each in releases.matrix() if each.stand_in == each.codename)
+            raise MatrixError(f"RELEASE={chosen.release}: clean roots are at hand for {there} only")
+        if chosen.flavour not in release.flavours:
+            raise MatrixError(f"FLAVOUR={chosen.flavour}: {release.title} can have {' and '.join(release.flavours)}")
+        if os.geteuid() != 0:
+            raise CommandError("pbuilder makes roots, which needs root: run it as root")
+        deps.main(["--life-cycle"])
+        target = TOP / "dist" / "pbuilder" / f"{release.codename}-{chosen.flavour}"
+        for path in build(Source(), release, chosen.flavour, target):
+            print(path.relative_to(TOP))
+    except (MatrixError, CommandError, BuildError, OSError, ValueError) as error:
+        print(f"pbuilder: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

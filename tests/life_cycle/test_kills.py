@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dpkg and rpm are killed in the middle of an upgrade or downgrade: pip works at that moment, and the usual repair mends all.
+
+The moment is the manager's N-th system call; N comes from a seed that is printed (KILL_SEED repeats a run, KILLS says how
+many moments per manager, 20 by default).
+"""
+
+import os
+import random
+import re
+import shutil
+
+import pytest
+from toolkit import releases, repository
+from toolkit.commands import CLEAN_ENVIRONMENT, run
+from versions import NAMES
+
+KILLS = int(os.environ.get("KILLS", "20"))
+SEED = int(os.environ.get("KILL_SEED", "20170608"))
+PACKAGES = "/var/tmp/packages"
+
+
+def traced(system, strace, command):
+    """Run a program of the root under strace, which sees that process alone and not its children."""
+    root = system.root.path
+    enter = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", f"--mount-proc={root}/proc"]
+    words = [*enter, "--", "strace", "-qq", *strace, "chroot", root, *command]
+    return run(words, environment=CLEAN_ENVIRONMENT, log=system.root.log, check=False)
+
+
+def upgrade_command(system, version):
+    """The lower tool itself, on files: what apt and dnf run in the end."""
+    if system.kind == "apt":
+        return ["dpkg", "--install", *(f"{PACKAGES}/{version}/{name}.deb" for name in NAMES)]
+    return ["rpm", "--upgrade", "--oldpackage", *(f"{PACKAGES}/{version}/{name}.rpm" for name in NAMES)]
+
+
+def repair(system, version):
+    if system.kind == "apt":
+        system.root.run(["dpkg", "--configure", "--pending"], check=False)
+        system.root.run(["apt-get", "--fix-broken", "--yes", "install"])
+        system.root.run(["dpkg", "--install", *(f"{PACKAGES}/{version}/{name}.deb" for name in NAMES)])
+    else:
+        command = upgrade_command(system, version)
+        system.root.run([*command[:2], "--force", *command[2:]])
+
+
+def leftovers(system):
+    """What a killed rpm leaves beside its files, with the beginning of a digest in the name."""
+    names = (str(path.relative_to(system.root.path)) for path in (system.root.path / "usr").rglob("*;*"))
+    return sorted(name for name in names if re.search(r";[0-9a-f]{8}$", name))
+
+
+@pytest.fixture(scope="module")
+def loaded(system, two_versions):
+    """The system with the old version installed, and the files of both in it."""
+    repo, old, new = two_versions
+    for version in (old, new):
+        place = system.root.path / PACKAGES.lstrip("/") / version
+        place.mkdir(parents=True)
+        for name in NAMES:
+            if system.kind == "apt":
+                suffix = releases.by_name("bullseye").suffix
+                (found,) = (repo / repository.APT / "pool" / "bullseye").glob(f"{name}_{version}-1{suffix}_*.deb")
+                shutil.copy(found, place / f"{name}.deb")
+            else:
+                codename = "el8" if name.startswith("python2-") else "el9"
+                directory = repo / repository.yum_part(releases.by_name(codename), os.uname().machine)
+                (found,) = directory.glob(f"{name}-{version}-1*.rpm")
+                shutil.copy(found, place / f"{name}.rpm")
+    if system.kind == "dnf":
+        system.root.run(["rpm", "--import", repository.YUM_KEY_PATH])
+    system.install(old)
+    return system
+
+
+def calls(system, version):
+    """How many system calls the manager makes for a change to a version."""
+    log = system.root.path / "var" / "tmp" / "calls"
+    done = traced(system, ["-c", "-S", "name", "-o", str(log)], upgrade_command(system, version))
+    assert done.status == 0, done.output
+    return int(re.search(r"^\s*100\.00\s+\S+\s+(?:\d+\s+)?(\d+)\s.*total$", log.read_text(), re.MULTILINE)[1])
+
+
+def test_pip_works_wherever_the_manager_is_killed(loaded):
+    system = loaded
+    total = calls(system, system.new)
+    chance = random.Random(f"{SEED} {system.kind}")
+    points = sorted(chance.randrange(total // 20, total) for _ in range(KILLS))
+    print(f"{system.kind}: {total} system calls; seed {SEED}; killed at {points}")
+    version, left, killed = system.old, set(), 0
+    for point in points:
+        inject = ["-e", "trace=all", "-o", "/dev/null", "-e", f"inject=all:signal=SIGKILL:when={point}"]
+        done = traced(system, inject, upgrade_command(system, version))
+        killed += done.status != 0
+        assert system.pip_works() == {}, f"after {point} of {total} calls"
+        left |= set(leftovers(system))
+        repair(system, version)
+        assert system.verify() == "", f"after {point} of {total} calls"
+        assert system.module_versions() == {version}, f"after {point} of {total} calls"
+        for name in leftovers(system):
+            (system.root.path / name).unlink()
+        version = system.new if version == system.old else system.old
+    print(f"{system.kind}: {killed} of {len(points)} times it died; left beside files by rpm: {len(left)} {sorted(left)[:3]}")
+    assert killed >= len(points) * 3 // 4, "the points lie beyond the end"
+    status, output = system.check()
+    assert status == 0, output
