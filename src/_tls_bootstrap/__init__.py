@@ -12,8 +12,11 @@ Public names are resolved when they are first touched, so that an import alone s
 from __future__ import absolute_import
 
 # Not `from . import _loader`: 2.7 cannot do that again after an import that failed, and would hide the reason.
+from ._late import refuse_replaced as _refuse_replaced
+from ._late import remember as _remember
 from ._loader import load_core as _load_core
 
+_remember(__path__[0])
 _core = _load_core(__path__[0])
 
 from . import _errors, _names  # noqa: E402  (they need the core)
@@ -32,6 +35,7 @@ SSLCertVerificationError = CertificateError = _errors.SSLCertVerificationError
 socket_error = _errors.socket_error
 
 _names.install(__name__, _core)
+_refuse_replaced()
 if _names.HAS_MODULE_GETATTR:
     __getattr__ = _names.resolve
     __dir__ = _names.listing

@@ -5,7 +5,7 @@ from __future__ import absolute_import
 
 import sys
 
-from . import _compat, _core, _policy, _trust
+from . import _compat, _core, _late, _policy, _trust
 from ._compat import bytes_argument, encode_hostname, native_ascii, path_argument, path_result
 from ._constants import (
     CERT_NONE,
@@ -44,9 +44,7 @@ class _ConnectionClass(object):
         self._name = name
 
     def __get__(self, instance, owner):
-        module = "%s.%s" % (__package__, self._module)
-        __import__(module)
-        return getattr(sys.modules[module], self._name)
+        return getattr(_late.load(self._module), self._name)
 
 
 class SSLContext(_Base):
@@ -121,9 +119,7 @@ class SSLContext(_Base):
     @property
     def options(self):
         """The OP_* flags, as Options."""
-        from ._options import Options
-
-        return Options(_Base.options.__get__(self))
+        return _late.load("_options").Options(_Base.options.__get__(self))
 
     @options.setter
     def options(self, value):
@@ -134,9 +130,7 @@ class SSLContext(_Base):
     @property
     def verify_flags(self):
         """The VERIFY_* flags, as VerifyFlags."""
-        from ._verify_flags import VerifyFlags
-
-        return VerifyFlags(_Base.verify_flags.__get__(self))
+        return _late.load("_verify_flags").VerifyFlags(_Base.verify_flags.__get__(self))
 
     @verify_flags.setter
     def verify_flags(self, value):
@@ -154,8 +148,7 @@ class SSLContext(_Base):
     @property
     def minimum_version(self):
         """The lowest protocol version, as TLSVersion (added in 3.7)."""
-        from ._versions import TLSVersion
-
+        TLSVersion = _late.load("_versions").TLSVersion
         if self.protocol not in _NEGOTIATING:
             return TLSVersion.MINIMUM_SUPPORTED  # the protocol says it; nothing can be set
         return _known(TLSVersion, _Base.minimum_version.__get__(self))
@@ -167,8 +160,7 @@ class SSLContext(_Base):
     @property
     def maximum_version(self):
         """The highest protocol version, as TLSVersion (added in 3.7)."""
-        from ._versions import TLSVersion
-
+        TLSVersion = _late.load("_versions").TLSVersion
         if self.protocol not in _NEGOTIATING:
             return TLSVersion.MAXIMUM_SUPPORTED
         return _known(TLSVersion, _Base.maximum_version.__get__(self))
@@ -337,17 +329,17 @@ class SSLContext(_Base):
             return
         if not callable(callback):
             raise TypeError("%r is not callable." % (callback,))
-        from ._messages import _TLSAlertType, _TLSContentType, _TLSMessageType
-        from ._versions import TLSVersion
+        messages = _late.load("_messages")
+        TLSVersion = _late.load("_versions").TLSVersion
 
         def name_and_call(connection, direction, version, content_type, message_type, data):
-            content_type = _known(_TLSContentType, content_type)
-            if content_type == _TLSContentType.HEADER:
-                kinds = _TLSContentType
-            elif content_type == _TLSContentType.ALERT:
-                kinds = _TLSAlertType
+            content_type = _known(messages._TLSContentType, content_type)
+            if content_type == messages._TLSContentType.HEADER:
+                kinds = messages._TLSContentType
+            elif content_type == messages._TLSContentType.ALERT:
+                kinds = messages._TLSAlertType
             else:
-                kinds = _TLSMessageType
+                kinds = messages._TLSMessageType
             return callback(
                 connection,
                 direction,

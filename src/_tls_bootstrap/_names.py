@@ -10,7 +10,7 @@ from __future__ import absolute_import
 
 import sys
 
-from . import _errors
+from . import _errors, _late
 
 HAS_MODULE_GETATTR = sys.version_info >= (3, 7)
 
@@ -143,9 +143,7 @@ def resolve(name):
         home = next(_ENUMERATIONS[prefix] for prefix in CONSTANT_PREFIXES if name.startswith(prefix))
     if home is None:
         raise AttributeError("module %r has no attribute %r" % (_package.__name__, name))
-    qualified = _package.__name__ + "." + home
-    __import__(qualified)
-    module = sys.modules[qualified]
+    module = _late.load(home)
     bound = vars(_package)
     for each in getattr(module, "__all__", None) or _HOMES[home]:
         # Never over what a program has put there itself.

@@ -3,7 +3,7 @@
 
 from __future__ import absolute_import
 
-from . import _core, _trace
+from . import _core, _late, _trace
 from ._compat import bytes_argument
 from ._errors import SSLCertVerificationError
 
@@ -152,8 +152,6 @@ class SSLObject(object):
         try:
             self._sslobj.do_handshake()
         except SSLCertVerificationError as error:
-            from ._hostname import tell_names
-
             tell_names(error, self._sslobj)
             raise
         _trace.handshake_completed(self._sslobj)
@@ -211,11 +209,18 @@ def der_chain(chain):
     return [_DERCertificate(each.public_bytes(_core.ENCODING_DER)) for each in chain or ()]
 
 
+def tell_names(error, connection):
+    """Adds to a verification error which names the certificate has, where that is what was wrong."""
+    try:
+        hostname = _late.load("_hostname")
+    except ImportError:
+        return  # replaced by an upgrade: the error says enough
+    hostname.tell_names(error, connection)
+
+
 def channel_binding(connection, cb_type):
     """get_channel_binding() of a connection of the C half, which may be None."""
-    from ._constants import CHANNEL_BINDING_TYPES
-
-    if cb_type not in CHANNEL_BINDING_TYPES:
+    if cb_type not in _late.load("_constants").CHANNEL_BINDING_TYPES:
         raise ValueError("%s channel binding type not implemented" % (cb_type,))
     return None if connection is None else connection.get_channel_binding(str(cb_type))
 

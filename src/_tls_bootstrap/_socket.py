@@ -7,12 +7,12 @@ import errno
 import socket as _stdlib
 from socket import AF_INET, SO_TYPE, SOCK_STREAM, SOL_SOCKET
 
-from . import _core, _plain_socket, _trace
+from . import _core, _late, _plain_socket, _trace
 from ._compat import PY2, buffer_size, encode_hostname
 from ._constants import CERT_NONE, CERT_REQUIRED, PROTOCOL_TLS
 from ._context import SSLContext, _create_stdlib_context
 from ._errors import SSLCertVerificationError, SSLError, SSLWantReadError, SSLWantWriteError, socket_error
-from ._object import channel_binding, der_chain, exported_keying_material
+from ._object import channel_binding, der_chain, exported_keying_material, tell_names
 
 __all__ = ["SSLSocket", "get_server_certificate", "sslwrap_simple", "wrap_socket"]
 
@@ -451,8 +451,6 @@ class SSLSocket(_plain_socket.socket):
             else:
                 connection.do_handshake()
         except SSLCertVerificationError as error:
-            from ._hostname import tell_names
-
             tell_names(error, connection)
             raise
         _trace.handshake_completed(connection)
@@ -634,14 +632,13 @@ def get_server_certificate(addr, ssl_version=PROTOCOL_TLS, ca_certs=None, timeou
     addr: (host, port); ca_certs: path of a PEM file to verify it with, or None for no verification;
     timeout: in seconds, for connecting and for the handshake.
     """
-    from ._certificates import DER_cert_to_PEM_cert
-
+    certificates = _late.load("_certificates")
     context = _create_stdlib_context(ssl_version, cert_reqs=CERT_NONE if ca_certs is None else CERT_REQUIRED, cafile=ca_certs)
     sock = _stdlib.create_connection(addr, timeout)
     try:
         connection = context.wrap_socket(sock, server_hostname=addr[0] or None)
         try:
-            return DER_cert_to_PEM_cert(connection.getpeercert(True))
+            return certificates.DER_cert_to_PEM_cert(connection.getpeercert(True))
         finally:
             connection.close()
     finally:

@@ -101,8 +101,9 @@ def defines(release: Release, interpreters: Mapping[str, str]) -> list[str]:
 def lay_out(root: Root, source: Source, work: Path) -> None:
     """Put spec and sources where rpmbuild looks for them in ``root``, once for all releases."""
     top = root.make_directory(_TOP)
-    (top / "SOURCES").mkdir()
-    (top / "SPECS").mkdir()
+    # All that rpmbuild would make itself: two that run at once get in each other's way there.
+    for name in ("BUILD", "BUILDROOT", "RPMS", "SOURCES", "SPECS", "SRPMS"):
+        (top / name).mkdir()
     work.mkdir(parents=True, exist_ok=True)
     archive = source.archive(work / f"{NAME}-{source.version}.tar.gz")
     shutil.move(archive, top / "SOURCES" / archive.name)

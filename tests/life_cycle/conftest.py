@@ -124,7 +124,8 @@ def two_versions(work):
 def system(request, two_versions, work):
     """A root per manager and module that knows both versions; nothing of ours is installed yet."""
     repo, old, new = two_versions
-    made = versions.made(request.param, Path(request.path).stem, work, old, new)
+    apt_root = getattr(request.module, "APT_ROOT", roots.BULLSEYE_PYTHON2)
+    made = versions.made(request.param, Path(request.path).stem, work, old, new, apt_root)
     with repository.served(repo) as url:
         versions.add(made, repo, url)
         made.url = url

@@ -3,7 +3,11 @@
 
 import pytest
 import vendor
+from toolkit import roots
 from versions import PYTHONS
+
+#: The other root for apt has no pip for its Python 3.
+APT_ROOT = roots.BULLSEYE
 
 
 @pytest.fixture
@@ -12,7 +16,7 @@ def fresh(system):
     ours = ["python3-tls-bootstrap", "python3-tls-bootstrap-pip", "tls-bootstrap"]
     system.root.run([*words(system), "install", *(system.version(name, system.old) for name in ours)])
     yield system
-    names = [name for name in installed(system) if "tls" in name]
+    names = [name for name in installed(system) if "tls-bootstrap" in name or "vendor" in name]
     system.root.run([*words(system), "remove", *names])
     for path in (system.root.path / "var" / "tmp").glob("vendor-*"):
         system.root.run(["rm", "-r", str(path)[len(str(system.root.path)) :]])
@@ -43,10 +47,20 @@ def owner(system, path):
     return system.root.run([*query, path]).output.split(":")[0]
 
 
+def assert_used_and_said_to_belong_to(system, package):
+    """pip goes on with the module that is there now, and the check says whose that is."""
+    done = system.root.run(["tls-bootstrap", "check", "--pip", "/usr/bin/pip3"], check=False)
+    assert done.status == 0, done.output
+    (line,) = [line for line in done.output.splitlines() if "mapped in pip's process" in line]
+    assert line.startswith("ok ")
+    assert f"package {package})" in line, line
+
+
 def test_a_newer_package_of_the_same_name_takes_over(fresh):
     install(fresh, vendor.package(fresh, "python3-tls-bootstrap", "same name"))
     assert owner(fresh, loaded_from(fresh)) == "python3-tls-bootstrap"
     assert "python3-tls-bootstrap-pip" in installed(fresh)
+    assert_used_and_said_to_belong_to(fresh, "python3-tls-bootstrap")
     # The next run of the manager leaves it: ours is older.
     fresh.root.run([*words(fresh), "upgrade"])
     version = fresh.root.run(["dpkg-query", "-W", "-f", "${Version}", "python3-tls-bootstrap"] if fresh.kind == "apt"
@@ -62,6 +76,7 @@ def test_a_package_of_another_name_that_says_so_takes_over(fresh):
     assert "python3-tls-bootstrap" not in installed(fresh)
     assert "python3-tls-bootstrap-pip" in installed(fresh), "the hook goes on with the vendor's module"
     assert owner(fresh, loaded_from(fresh)) == "python3-vendor-tls"
+    assert_used_and_said_to_belong_to(fresh, "python3-vendor-tls")
 
 
 def test_a_careless_package_is_refused_before_unpacking_and_ours_works(fresh):
@@ -73,6 +88,7 @@ def test_a_careless_package_is_refused_before_unpacking_and_ours_works(fresh):
     assert "python3-vendor-tls" not in installed(fresh)
     assert fresh.verify_only("python3-tls-bootstrap") == before == ""
     assert owner(fresh, loaded_from(fresh)) == "python3-tls-bootstrap"
+    assert_used_and_said_to_belong_to(fresh, "python3-tls-bootstrap")
 
 
 def test_a_python_that_ships_the_module_itself_takes_precedence(fresh):
@@ -82,3 +98,5 @@ def test_a_python_that_ships_the_module_itself_takes_precedence(fresh):
     assert loaded_from(fresh).startswith(place)
     assert owner(fresh, loaded_from(fresh)) == "python3-vendor-tls"
     assert fresh.verify_only("python3-tls-bootstrap") == ""
+    # The hook takes the module beside itself and no other.
+    assert_used_and_said_to_belong_to(fresh, "python3-tls-bootstrap")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packages as a vendor might make them one day: the module of ours that is installed, under the vendor's names."""
+"""Packages as a vendor might make them one day: the module of ours that is installed, with a mark, under the vendor's names."""
 
 from toolkit.commands import run
 
@@ -13,6 +13,9 @@ Depends: python3
 {fields}
 Description: the vendor's own _tls_bootstrap
 """
+
+#: Without it rpm would see that the files are the same, and let both packages own them.
+MARK = "# the vendor's"
 
 _SPEC = """Name: {name}
 Version: {version}
@@ -29,6 +32,7 @@ The vendor's own.
 %install
 mkdir -p %{{buildroot}}{parent}
 cp -a {origin} %{{buildroot}}{place}
+echo "{mark}" >> %{{buildroot}}{place}/__init__.py
 %files
 {place}
 """
@@ -53,9 +57,8 @@ def package(system, name, kind, *, place=None):
     directory = system.root.path / work.lstrip("/")
     directory.mkdir()
     if system.kind == "dnf":
-        text = _SPEC.format(name=name, version="9", fields=fields, parent=target.rpartition("/")[0], origin=origin, place=target)
+        text = _SPEC.format(name=name, version="9", fields=fields, parent=target.rpartition("/")[0], origin=origin, place=target, mark=MARK)
         system.root.write(f"{work}/vendor.spec", text)
-        # Marked as the vendor's, so that it can be told from ours.
         system.root.run(["rpmbuild", "-bb", "--define", f"_topdir {work}", f"{work}/vendor.spec"])
         (made,) = directory.rglob(f"{name}-9-1*.rpm")
         return str(made)[len(str(system.root.path)) :]
@@ -64,6 +67,8 @@ def package(system, name, kind, *, place=None):
     (tree / "DEBIAN" / "control").write_text(_CONTROL.format(name=name, version="9", fields=fields))
     (tree / target.rpartition("/")[0].lstrip("/")).mkdir(parents=True)
     run(["cp", "-a", system.root.path / origin.lstrip("/"), tree / target.lstrip("/")])
+    with open(tree / target.lstrip("/") / "__init__.py", "a", encoding="utf-8") as init:
+        init.write(f"{MARK}\n")
     run(["find", tree, "-name", "__pycache__", "-prune", "-exec", "rm", "-r", "{}", "+"])
     run(["dpkg-deb", "--root-owner-group", "--build", tree, directory / f"{name}.deb"])
     return f"{work}/{name}.deb"

@@ -87,11 +87,11 @@ def add(system, repositories, url):
     system.manager.refresh()
 
 
-def made(kind, name, work, old, new):
+def made(kind, name, work, old, new, apt_root):
     """A fresh system."""
     log = work / f"{name}-{kind}.log"
     log.unlink(missing_ok=True)
-    recipe = roots.BULLSEYE_PYTHON2 if kind == "apt" else roots.RPM
+    recipe = apt_root if kind == "apt" else roots.RPM
     root = roots.unpack(recipe, work / "roots" / f"{name}-{kind}", log)
     if kind == "apt":
         manager = Apt(root, releases.by_name("bullseye"))

@@ -2,10 +2,12 @@
 """Fixtures of the unit tests. `_tls_bootstrap` comes from PYTHONPATH (build/py3 or build/py2)."""
 
 import os
+import shutil
 
 import pytest
 
 import authority
+import children
 
 import _tls_bootstrap as tls
 
@@ -72,3 +74,13 @@ def certificates(tmpdir_factory):
 def version(request):
     """Each TLS version that must work, as a TLSVersion."""
     return getattr(tls.TLSVersion, request.param)
+
+
+@pytest.fixture
+def copy(tmpdir):
+    """A copy of the package that a test may damage: the directory to import it from, and its core."""
+    package = os.path.join(str(tmpdir), "_tls_bootstrap")
+    # Without byte code: the interpreters that are tested at the same time write theirs in there.
+    leave = shutil.ignore_patterns("*.pyc", "__pycache__")
+    shutil.copytree(os.path.join(children.TREE, "_tls_bootstrap"), package, ignore=leave)
+    return str(tmpdir), os.path.join(package, os.path.basename(tls._core.__file__))

@@ -66,15 +66,6 @@ def test_both_live_in_one_process():
     assert output == tls.OPENSSL_VERSION
 
 
-@pytest.fixture
-def copy(tmpdir):
-    """A copy of the package that a test may damage; its directory and its core."""
-    package = os.path.join(str(tmpdir), "_tls_bootstrap")
-    # Without byte code: the interpreters that are tested at the same time write theirs in there.
-    shutil.copytree(os.path.join(TREE, "_tls_bootstrap"), package, ignore=shutil.ignore_patterns("*.pyc", "__pycache__"))
-    return str(tmpdir), os.path.join(package, CORE_NAME)
-
-
 def refusal(tree):
     """The ImportError's text; anything else, above all a signal, fails the test."""
     result = run_python(TRY_IMPORT, tree=tree)

@@ -61,8 +61,9 @@ def interpreter_facts():
         if type(candidate).__name__ == "TlsBootstrapPipFinder":
             finder = candidate
     armed_directory = getattr(finder, "directory", None)
-    # A virtual environment that `tls-bootstrap venv` has switched on finds the module by the hook alone.
-    home = find(MODULE, sys.path + [armed_directory or ""])
+    # What the hook takes is the module beside it and no other: in a virtual environment that `tls-bootstrap venv` has
+    # switched on nothing else finds it, and a Python may bring one in its standard library.
+    home = find(MODULE, [armed_directory or ""]) or find(MODULE, sys.path)
     hook = find("_tls_bootstrap_pip", sys.path)
     return {
         "executable": sys.executable,
@@ -115,7 +116,8 @@ def module_facts(home):
     facts = {"fips": fips_enabled()}
     ssl_before = sorted(name for name in ("ssl", "_ssl") if name in sys.modules)
     libraries_before = mapped_libraries()
-    sys.path.append(home)
+    # In front only where another one stands in the way: what else is in that directory must hide nothing.
+    sys.path.insert(len(sys.path) if find(MODULE, sys.path) in (home, None) else 0, home)
     try:
         module = __import__(MODULE)
         core = sys.modules[MODULE + "._core"]
