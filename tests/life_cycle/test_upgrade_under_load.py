@@ -51,8 +51,9 @@ def test_nothing_fails_while_the_files_are_replaced(system, server, direction):
     clients = [start(system, python, f"{PLACE}/busy_client.py", str(port), f"{PLACE}/authority.pem") for python in PYTHONS]
     for client in clients:
         assert client.stdout.readline() == "ready\n", client.communicate()[0]
-    options = ["--disable-pip-version-check", "download", "--no-deps", "--no-cache-dir", "--retries", "0", "--dest", f"{PLACE}/{direction}"]
-    options += ["--timeout", "120"]  # the managers may take longer than the usual 15 s
+    # The managers may take longer than the 15 s that pip waits for an answer by itself.
+    options = ["--disable-pip-version-check", "--timeout", "120", "download", "--no-deps", "--no-cache-dir", "--retries", "0"]
+    options += ["--dest", f"{PLACE}/{direction}"]
     pip = start(
         system, PIPS[system.kind][-1], *options, "--index-url", f"https://localhost:{port}/simple",
         "--cert", f"{PLACE}/authority.pem", "slow",

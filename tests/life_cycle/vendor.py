@@ -57,7 +57,8 @@ def package(system, name, kind, *, place=None):
     directory = system.root.path / work.lstrip("/")
     directory.mkdir()
     if system.kind == "dnf":
-        text = _SPEC.format(name=name, version="9", fields=fields, parent=target.rpartition("/")[0], origin=origin, place=target, mark=MARK)
+        parent = target.rpartition("/")[0]
+        text = _SPEC.format(name=name, version="9", fields=fields, parent=parent, origin=origin, place=target, mark=MARK)
         system.root.write(f"{work}/vendor.spec", text)
         system.root.run(["rpmbuild", "-bb", "--define", f"_topdir {work}", f"{work}/vendor.spec"])
         (made,) = directory.rglob(f"{name}-9-1*.rpm")
