@@ -175,12 +175,15 @@ def prepared(recipe: Recipe, log: Path) -> Path:
     return Path(cache.entry("roots", f"{recipe.name}-{cache.key_of(recipe.key())}", make), "root")
 
 
-def unpack(recipe: Recipe, path: Path, log: Path) -> Root:
-    """A fresh root of this recipe at ``path``; what was there before is removed."""
+def unpack(recipe: Recipe, path: Path, log: Path, *, copy: bool = False) -> Root:
+    """A fresh root of this recipe at ``path``; what was there before is removed.
+
+    ``copy`` makes it one for programs that refuse to work on an overlay (usrmerge).
+    """
     tree = prepared(recipe, log)
     remove_tree(path)
     path.mkdir(parents=True)
-    if not mounts.overlay(tree, path, log):
+    if copy or not mounts.overlay(tree, path, log):
         run(["cp", "--archive", "--no-target-directory", "--", tree, path], log=log)
     return Root(path, log)
 

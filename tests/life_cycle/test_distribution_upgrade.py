@@ -24,7 +24,7 @@ def machine(work):
     repo = published.publish(published.build_packages(wanted, work, print), work / "upgrade-repo", work, work / "gnupg", print)
     log = work / "distribution-upgrade.log"
     log.unlink(missing_ok=True)
-    root = roots.unpack(roots.BULLSEYE, work / "roots" / "distribution-upgrade", log)
+    root = roots.unpack(roots.BULLSEYE, work / "roots" / "distribution-upgrade", log, copy=True)
     with repository.served(repo) as url:
         root.write(repository.apt_key_path(releases.by_name("bullseye")), (repo / "apt" / repository.APT_KEY).read_bytes())
         yield root, url
@@ -37,8 +37,8 @@ def sources(root, url, codename):
     root.write("/etc/apt/sources.list", f"deb {roots.mirror()} {codename} main\n")
 
 
-def check(root):
-    done = root.run(["tls-bootstrap", "check"], user=roots.USER, check=False)
+def check(root, *words):
+    done = root.run(["tls-bootstrap", "check", *words], user=roots.USER, check=False)
     return done.status, done.output
 
 
@@ -66,6 +66,10 @@ def test_the_distribution_is_upgraded_under_our_packages(machine):
     assert not [line for line in watched if "with no without yes" in line]
     assert root.run(["python3", "--version"]).output.startswith("Python 3.11")
     assert "~debian.12~bookworm" in root.run(["dpkg-query", "--show", "tls-bootstrap"]).output
+    status, output = check(root, "--pip", "/usr/bin/pip3")
+    assert status == 0, output
+    # Debian's old Python 3.9 is still there, and the new pip does not work with it until it is gone.
+    root.run(["apt-get", "autoremove", "--yes"])
     status, output = check(root)
     assert status == 0, output
     names = ["python3-tls-bootstrap", "python3-tls-bootstrap-pip", "tls-bootstrap"]
