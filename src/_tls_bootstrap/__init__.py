@@ -12,12 +12,14 @@ Public names are resolved when they are first touched, so that an import alone s
 from __future__ import absolute_import
 
 # Not `from . import _loader`: 2.7 cannot do that again after an import that failed, and would hide the reason.
-from ._late import refuse_replaced as _refuse_replaced
-from ._late import remember as _remember
 from ._loader import load_core as _load_core
 
-_remember(__path__[0])
 _core = _load_core(__path__[0])
+
+from ._late import refuse_replaced as _refuse_replaced  # noqa: E402  (for 2.7, too, nothing but the loader comes before)
+from ._late import remember as _remember  # noqa: E402
+
+_remember(__path__[0])
 
 from . import _errors, _names  # noqa: E402  (they need the core)
 from ._version import __version__  # noqa: E402,F401

@@ -10,6 +10,8 @@ from __future__ import absolute_import
 import os
 import sys
 
+from ._version import __version__
+
 FIPS_STATE = "/proc/sys/crypto/fips_enabled"
 
 # For tests: "1" makes the bundled flavour refuse to load as it does on a kernel in FIPS mode.  It
@@ -50,6 +52,9 @@ def load_core(directory):
     loaded = getattr(_core, "__file__", None)
     if loaded != path and not _same_file(loaded, path):
         raise ImportError("_tls_bootstrap: %s was loaded in the place of %s; %s" % (loaded, path, _ADVICE))
+    if _core.package_version != __version__:
+        texts = (path, _core.package_version, __version__, _ADVICE)
+        raise ImportError("_tls_bootstrap: %s is of version %s, the Python files beside it are of %s; %s" % texts)
     _refuse_unvalidated(_core)
     return _core
 

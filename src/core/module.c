@@ -147,6 +147,8 @@ static int add_names(PyObject *module, core_state *state)
     state->fileno_name = tb_native_str(names[1]);
     if (state->gettimeout_name == NULL || state->fileno_name == NULL)
         return -1;
+    if (PyModule_AddStringConstant(module, "package_version", TB_VERSION) < 0)
+        return -1;
     return PyModule_AddStringConstant(module, "flavour", TB_BUNDLED ? "bundled" : "system");
 }
 

@@ -45,10 +45,12 @@ def _base(release: Release) -> Path:
     """The clean root that a build starts from, as pbuilder wants it."""
 
     def make(target: Path) -> None:
-        run(["mmdebstrap", "--mode=root", "--variant=buildd", "--aptopt=APT::Sandbox::User \"root\"", release.codename,
-             target, roots.mirror()], timeout=_LIMIT, log=_WORK / f"base-{release.codename}.log")  # fmt: skip
+        # With apt's lists: pbuilder asks it for what a build depends on.
+        options = ["--mode=root", "--variant=buildd", "--skip=cleanup/apt", '--aptopt=APT::Sandbox::User "root"']
+        log = _WORK / f"base-{release.codename}.log"
+        run(["mmdebstrap", *options, release.codename, target, roots.mirror()], timeout=_LIMIT, log=log)
 
-    return cached("pbuilder", f"1 {release.codename} {os.uname().machine}", f"{release.codename}.tar.gz", make)
+    return cached("pbuilder", f"2 {release.codename} {os.uname().machine}", f"{release.codename}.tar.gz", make)
 
 
 def build(source: Source, release: Release, flavour: str, target: Path) -> list[Path]:
@@ -66,8 +68,8 @@ def build(source: Source, release: Release, flavour: str, target: Path) -> list[
     configuration = place / "pbuilderrc"
     text = _CONFIGURATION.format(base=_base(release), place=place / "build", result=target)
     configuration.write_text(text, encoding="utf-8")
-    jobs = f"--debbuildopts=-j{os.cpu_count() or 1}"
-    run(["pbuilder", "build", "--configfile", configuration, jobs, dsc], environment=_ENVIRONMENT, log=log, timeout=_LIMIT)
+    jobs = ["--debbuildopts", f"-j{os.cpu_count() or 1}"]
+    run(["pbuilder", "build", "--configfile", configuration, *jobs, dsc], environment=_ENVIRONMENT, log=log, timeout=_LIMIT)
     roots.remove_tree(place)
     return sorted(target.glob("*.deb"))
 

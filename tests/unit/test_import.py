@@ -162,3 +162,10 @@ def test_import_leaves_the_process_alone():
         "print(before == state())"
     )
     assert output == "True"
+
+
+def test_a_core_of_another_version_is_refused(copy):
+    directory = os.path.dirname(copy[1])
+    write_file(os.path.join(directory, "_version.py"), b"__version__ = '99.1'\n")
+    text = refusal(copy[0])
+    assert "is of version %s, the Python files beside it are of 99.1; reinstall" % tls.__version__ in text

@@ -139,7 +139,10 @@ def module_facts(home):
         context = module.create_default_context()
         facts["minimum"] = str(getattr(context.minimum_version, "name", context.minimum_version))
         facts["maximum"] = str(getattr(context.maximum_version, "name", context.maximum_version))
-        facts["groups"] = list(context.get_groups())
+        try:
+            facts["groups"] = list(context.get_groups())
+        except NotImplementedError:  # the system's OpenSSL before 3.5
+            facts["groups"] = None
         facts["authorities"] = context.cert_store_stats().get("x509_ca")
         paths = module.get_default_verify_paths()
         facts["ca_bundle"] = paths.cafile or paths.capath
