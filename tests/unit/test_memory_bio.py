@@ -7,6 +7,8 @@ import weakref
 
 import pytest
 
+import peers
+
 import _tls_bootstrap as tls
 
 
@@ -87,3 +89,50 @@ def test_weak_references_and_subclasses():
         assert reference() is bio
         del bio
         assert reference() is None
+
+
+class TestReadsFromAnEmptyQueue(object):
+    """OpenSSL is not asked when it could only say that it must wait: in every other state it is."""
+
+    def pair(self, certificates, version):
+        contexts = peers.client_context(certificates, version), peers.server_context(certificates.localhost, version)
+        return peers.MemoryPair(*contexts)
+
+    def test_between_records_it_is_a_want_read(self, certificates, version):
+        pair = self.pair(certificates, version).handshake()
+        for _ in range(2):
+            with pytest.raises(tls.SSLWantReadError):
+                pair.client.read(10)
+        with pytest.raises(tls.SSLWantReadError):
+            pair.client.read(10, bytearray(10))
+        assert pair.send(pair.server, pair.client, b"then") == b"then"
+
+    def test_before_the_handshake_it_begins_one(self, certificates, version):
+        pair = self.pair(certificates, version)
+        with pytest.raises(tls.SSLWantReadError):
+            pair.client.read(10)
+        assert pair.to_server.pending > 0
+        pair.handshake()
+
+    def test_after_close_notify_it_is_the_end(self, certificates, version):
+        pair = self.pair(certificates, version).handshake()
+        with pytest.raises(tls.SSLWantReadError):
+            pair.server.unwrap()
+        for _ in range(3):
+            assert pair.client.read(10) == b""
+            assert pair.to_client.pending == 0
+
+    def test_after_the_end_of_the_file_it_is_an_error(self, certificates, version):
+        pair = self.pair(certificates, version).handshake()
+        pair.to_client.write_eof()
+        for _ in range(2):
+            with pytest.raises(tls.SSLError) as caught:
+                pair.client.read(10)
+            assert not isinstance(caught.value, tls.SSLWantReadError)
+
+    def test_the_rest_of_a_record_is_given_though_the_queue_is_empty(self, certificates, version):
+        pair = self.pair(certificates, version).handshake()
+        pair.server.write(b"123456")
+        assert pair.client.read(2) == b"12"
+        assert pair.to_client.pending == 0
+        assert pair.client.read(10) == b"3456"
