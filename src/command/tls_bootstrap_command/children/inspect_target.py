@@ -61,10 +61,11 @@ def interpreter_facts():
         if type(candidate).__name__ == "TlsBootstrapPipFinder":
             finder = candidate
     armed_directory = getattr(finder, "directory", None)
-    # What the hook takes is the module beside it and no other: in a virtual environment that `tls-bootstrap venv` has
-    # switched on nothing else finds it, and a Python may bring one in its standard library.
-    home = find(MODULE, [armed_directory or ""]) or find(MODULE, sys.path)
     hook = find("_tls_bootstrap_pip", sys.path)
+    # The hook takes the module beside it, also where a Python brings one in its standard library. Where the hook is, the
+    # path says and never the finder, which may lie. A virtual environment that `tls-bootstrap venv` has switched on finds
+    # the module by the hook alone.
+    home = find(MODULE, [hook] if hook else []) or find(MODULE, sys.path + [armed_directory or ""])
     return {
         "executable": sys.executable,
         "version": "%d.%d.%d" % sys.version_info[:3],
