@@ -78,6 +78,7 @@ def test_waiting_for_the_peer(certificates, version, part):
         if part == "unwrap":
             secured.unwrap()
         ready.wait(peers.LIMIT)
+        secured.close()
 
     with peers.Server(handler) as server:
         sock = server.connect()
