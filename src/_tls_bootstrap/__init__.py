@@ -16,10 +16,9 @@ from ._loader import load_core as _load_core
 
 _core = _load_core(__path__[0])
 
-from ._late import refuse_replaced as _refuse_replaced  # noqa: E402  (for 2.7, too, nothing but the loader comes before)
-from ._late import remember as _remember  # noqa: E402
+from . import _late  # noqa: E402  (where the core cannot be loaded, nothing else is)
 
-_remember(__path__[0])
+_late.remember(__path__[0])
 
 from . import _errors, _names  # noqa: E402  (they need the core)
 from ._version import __version__  # noqa: E402,F401
@@ -37,7 +36,7 @@ SSLCertVerificationError = CertificateError = _errors.SSLCertVerificationError
 socket_error = _errors.socket_error
 
 _names.install(__name__, _core)
-_refuse_replaced()
+_late.refuse_replaced()
 if _names.HAS_MODULE_GETATTR:
     __getattr__ = _names.resolve
     __dir__ = _names.listing

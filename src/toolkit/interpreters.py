@@ -173,10 +173,11 @@ def run_pytest(
     variables: dict[str, str],
     arguments: Sequence[str] = (),
     progress: bool = False,
+    limit: float = TIME_LIMIT,
 ) -> Outcome:
     """Run one pytest to its end and count what its report says; its output goes to a log under build/log.
 
-    With `progress`, pytest's line of dots for each file is shown as well.
+    With `progress`, pytest's line of dots for each file is shown as well. It is ended after `limit` seconds.
     """
     LOGS.mkdir(parents=True, exist_ok=True)
     stem = name.replace(" ", "-").replace("/", "-")
@@ -188,7 +189,7 @@ def run_pytest(
     with log.open("w", encoding="utf-8") as stream:
         command = [*program, "-ra", f"--junitxml={report}", *paths, *arguments]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        overdue = threading.Timer(TIME_LIMIT, process.kill)
+        overdue = threading.Timer(limit, process.kill)
         overdue.start()
         for line in process.stdout or ():
             stream.write(line)
@@ -200,7 +201,7 @@ def run_pytest(
         overdue.cancel()
     outcome.seconds = time.monotonic() - started
     if ended_by_us:
-        outcome.complaint = f"did not end within {TIME_LIMIT} s"
+        outcome.complaint = f"did not end within {limit:.0f} s"
     elif status not in (0, 1) or not report.exists():
         outcome.complaint = f"pytest exited with {status}"
     if report.exists():

@@ -12,17 +12,17 @@ from openssl.errors import BuildError, run_main
 from toolkit import deps, interpreters, tools
 
 _TESTS = "tests/life_cycle"
-#: Seconds after which the whole run is ended.
+#: Seconds after which the run is ended, which holds what `make test` spreads over many.
 _LIMIT = 3 * 3600
 
 
 def main(arguments: list[str]) -> int:
     """Run them; 0 when all pass. What a test prints (kill points, seeds) is in the log."""
     deps.main(["--life-cycle"])
-    # One run holds what `make test` spreads over many.
-    interpreters.TIME_LIMIT = _LIMIT
-    words = ["-rP", *arguments]
-    outcome = interpreters.run_pytest(tools.command("pytest"), "life-cycle", [_TESTS], {"PYTHONPATH": "src"}, words, progress=True)
+    paths = [] if any(word.startswith(_TESTS) for word in arguments) else [_TESTS]
+    words, variables = ["-rP", *arguments], {"PYTHONPATH": "src"}
+    pytest = tools.command("pytest")
+    outcome = interpreters.run_pytest(pytest, "life-cycle", paths, variables, words, progress=True, limit=_LIMIT)
     interpreters.tell(outcome)
     if outcome.complaint:
         raise BuildError(f"{outcome.complaint}; see {outcome.log}")

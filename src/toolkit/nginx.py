@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.commands import CommandError, run
+from toolkit.commands import run
 
 _CONFIGURATION = """
 worker_processes 1;
@@ -37,8 +36,6 @@ http {{
     }}
 }}
 """
-#: Seconds that the server may take until it answers.
-_PATIENCE = 20
 
 
 @dataclass(frozen=True)
@@ -62,18 +59,6 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(port: int) -> None:
-    end = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError as error:
-            if time.monotonic() > end:
-                raise CommandError(f"nginx does not answer on port {port} within {_PATIENCE} s") from error
-            time.sleep(0.05)
-
-
 @contextlib.contextmanager
 def serving(directory: Path, work: Path) -> Iterator[Server]:
     """Serve ``directory`` from inside the block; configuration, key and logs go to ``work``."""
@@ -90,9 +75,8 @@ def serving(directory: Path, work: Path) -> Iterator[Server]:
     # The files may lie where only root can look.
     configuration.write_text(f"user root;\n{text}", encoding="utf-8")
     words = ["nginx", "-p", work, "-c", configuration, "-e", work / "error.log"]
-    run(words)
+    run(words)  # returns when the server listens
     try:
-        _wait(http)
         yield Server(f"http://localhost:{http}", f"https://localhost:{https}", work / "certificate.pem", work / "access.log")
     finally:
         run([*words, "-s", "stop"], check=False)

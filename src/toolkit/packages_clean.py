@@ -24,7 +24,7 @@ from toolkit.packages import Source
 from toolkit.packages_debian import build_source
 from toolkit.releases import TOP, MatrixError, Release
 
-_WORK = TOP / "build" / "pbuilder"
+WORK = TOP / "build" / "pbuilder"
 _ENVIRONMENT = {**CLEAN_ENVIRONMENT, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 #: An hour: OpenSSL is compiled, perhaps on a busy machine.
 _LIMIT = 3600
@@ -47,7 +47,7 @@ def _base(release: Release) -> Path:
     def make(target: Path) -> None:
         # With apt's lists: pbuilder asks it for what a build depends on.
         options = ["--mode=root", "--variant=buildd", "--skip=cleanup/apt", '--aptopt=APT::Sandbox::User "root"']
-        log = _WORK / f"base-{release.codename}.log"
+        log = WORK / f"base-{release.codename}.log"
         run(["mmdebstrap", *options, release.codename, target, roots.mirror()], timeout=_LIMIT, log=log)
 
     return cached("pbuilder", f"2 {release.codename} {os.uname().machine}", f"{release.codename}.tar.gz", make)
@@ -55,10 +55,10 @@ def _base(release: Release) -> Path:
 
 def build(source: Source, release: Release, flavour: str, target: Path) -> list[Path]:
     """The .deb files, built by pbuilder into ``target``. Raises CommandError when a step fails."""
-    _WORK.mkdir(parents=True, exist_ok=True)
-    log = _WORK / f"{release.codename}-{flavour}.log"
+    WORK.mkdir(parents=True, exist_ok=True)
+    log = WORK / f"{release.codename}-{flavour}.log"
     log.unlink(missing_ok=True)
-    place = _WORK / f"{release.codename}-{flavour}"
+    place = WORK / f"{release.codename}-{flavour}"
     roots.remove_tree(place)
     (place / "build").mkdir(parents=True)
     dsc, tree = build_source(source, place, release, log, flavour)

@@ -99,10 +99,8 @@ def remove_tree(path: Path) -> None:
         return
     place = os.path.realpath(path)
     mounts.release(place)
-    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
-        point = line.split()[4].encode().decode("unicode_escape")
-        if point == place or point.startswith(place + "/"):
-            raise CommandError(f"{point} is mounted; unmount it, then remove {path}")
+    for point in cache.mounts_below(place):
+        raise CommandError(f"{point} is mounted; unmount it, then remove {path}")
     run(["rm", "-rf", "--one-file-system", "--", place])
 
 

@@ -65,7 +65,7 @@ def make_root(work):
         if release.stand_in == "el-root":
             missing = enterprise_root.available()
             if missing:
-                pytest.skip(missing)
+                pytest.skip(missing)  # names the interpreters that this machine lacks
             recipe = enterprise_root.recipe()
         else:
             recipe = RECIPES[release.stand_in]
