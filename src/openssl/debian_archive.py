@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes single files from a Debian suite with apt's own client, without touching the machine's apt configuration.
+"""Takes single files from the Debian archive with apt's own client, without touching the machine's apt configuration.
 
 The mirror is the one this machine already uses, and apt's settings (proxies, time-outs) stay in force; only the
 list of sources and apt's state directories are private. Works as an ordinary user.
@@ -14,8 +14,15 @@ from openssl.errors import BuildError
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
-def mirror():
-    """The address of the Debian archive this machine is configured for, or None (no apt, or not Debian)."""
+#: apt's downloader of single files.
+HELPER = "/usr/lib/apt/apt-helper"
+
+
+def mirror(archive="debian"):
+    """The address of the Debian archive this machine is configured for, or None (no apt, or not Debian).
+
+    archive -- "debian", or "debian-security" for the one with the security updates
+    """
     try:
         process = subprocess.Popen(
             ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"],
@@ -27,25 +34,24 @@ def mirror():
     except OSError:
         return None
     for uri in process.communicate()[0].split():
-        if uri.rstrip("/").endswith("/debian"):
-            return uri
+        if uri.rstrip("/").endswith("/" + archive):
+            return uri.rstrip("/")
     return None
 
 
-def download_source(package, suite, directory):
-    """Download the upstream tarball of a source package of `suite` into `directory`; returns its path.
+def download_file(uri, directory):
+    """Download one file, known by its address alone, into `directory`; returns its path. Raises BuildError.
 
-    Raises BuildError when the machine has no Debian archive configured or apt fails.
+    Nothing is verified here: the caller knows the file's checksum. A suite's index is not asked, since it names its
+    newest version only, and the archive keeps older ones while anything refers to them.
     """
-    return _download("deb-src", suite, directory, ["source", "--download-only", "--tar-only", "--only-source", package])
+    path = os.path.join(directory, uri.rpartition("/")[2])
+    _apt([HELPER, "-o", "APT::Sandbox::User=", "-o", "Acquire::Retries=3", "download-file", uri, path], directory)
+    return path
 
 
 def download_package(package, suite, directory):
     """Download one binary package (.deb) of `suite` into `directory`; returns its path. Raises BuildError."""
-    return _download("deb", suite, directory, ["download", package])
-
-
-def _download(kind, suite, directory, command):
     uri = mirror()
     if uri is None:
         raise BuildError("this machine's apt names no Debian archive")
@@ -55,7 +61,7 @@ def _download(kind, suite, directory, command):
     sources = os.path.join(state, "sources.list")
     with open(sources, "w") as stream:
         signed_by = "[signed-by=%s] " % KEYRING if os.path.exists(KEYRING) else ""
-        stream.write("%s %s%s %s main\n" % (kind, signed_by, uri, suite))
+        stream.write("deb %s%s %s main\n" % (signed_by, uri, suite))
     options = [
         "-qq",
         "-o", "Dir::Etc::sourcelist=" + sources,
@@ -68,26 +74,30 @@ def _download(kind, suite, directory, command):
         "-o", "Acquire::Retries=3",
     ]  # fmt: skip
     before = set(os.listdir(directory))
-    _apt(options + ["update"], directory)
-    _apt(options + command, directory)
-    new = sorted(name for name in set(os.listdir(directory)) - before if name.endswith((".deb", ".gz", ".xz")))
+    _apt(["apt-get"] + options + ["update"], directory)
+    _apt(["apt-get"] + options + ["download", package], directory)
+    new = sorted(name for name in set(os.listdir(directory)) - before if name.endswith(".deb"))
     if len(new) != 1:
-        raise BuildError("apt-get %s left %s in %s" % (" ".join(command), new or "nothing", directory))
+        raise BuildError("apt-get download %s left %s in %s" % (package, new or "nothing", directory))
     return os.path.join(directory, new[0])
 
 
-def _apt(arguments, directory):
-    process = subprocess.Popen(
-        ["apt-get"] + arguments,
-        cwd=directory,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        universal_newlines=True,
-        env=_environment(),
-    )
+def _apt(command, directory):
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            universal_newlines=True,
+            env=_environment(),
+        )
+    except OSError as error:
+        raise BuildError("%s: %s" % (command[0], error.strerror))
     output = process.communicate()[0]
     if process.returncode:
-        raise BuildError("apt-get %s: %s" % (arguments[-1], output.strip() or "exit %d" % process.returncode))
+        told = [line for line in output.splitlines() if line.startswith(("E:", "W:"))]
+        raise BuildError("%s: %s" % (command[0], " ".join(told) or "exit %d" % process.returncode))
 
 
 def _environment():

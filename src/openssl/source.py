@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds or fetches the pinned tarball of OpenSSL and refuses any other content."""
 
+import functools
 import hashlib
 import os
 import shutil
@@ -19,8 +20,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # Upstream keeps every release at this address. OPENSSL_URL in the environment names another place.
 UPSTREAM = "https://github.com/openssl/openssl/releases/download/openssl-{version}/openssl-{version}.tar.gz"
 
-# Debian releases whose source package is this branch of OpenSSL; its .orig.tar.gz is upstream's file unchanged.
-DEBIAN_SUITES = ("trixie", "trixie-updates", "sid")
+# Where the Debian archives keep the source package of each version that one of their suites has, or had a short time
+# ago; its .orig.tar.gz is upstream's file unchanged.
+DEBIAN_POOLS = (("debian", "pool/main/o/openssl"), ("debian-security", "pool/updates/main/o/openssl"))
 
 
 class WrongChecksum(BuildError):
@@ -146,22 +148,15 @@ def fetch(path):
 def _places():
     """The places to try in order, as (name for messages, function of a directory that returns the file's path)."""
     places = []
-    if not os.environ.get("OPENSSL_URL") and debian_archive.mirror():
-        for suite in DEBIAN_SUITES:
-            places.append(("the Debian archive, %s" % suite, _from_debian(suite)))
+    if not os.environ.get("OPENSSL_URL"):
+        for archive, pool in DEBIAN_POOLS:
+            mirror = debian_archive.mirror(archive)
+            if mirror:
+                uri = "%s/%s/openssl_%s.orig.tar.gz" % (mirror, pool, version())
+                places.append(("the %s archive" % archive, functools.partial(debian_archive.download_file, uri)))
     url = (os.environ.get("OPENSSL_URL") or UPSTREAM).format(version=version())
-    places.append((url, lambda directory: _from_url(url, directory)))
+    places.append((url, functools.partial(_from_url, url)))
     return places
-
-
-def _from_debian(suite):
-    def download(directory):
-        path = debian_archive.download_source("openssl", suite, directory)
-        if "_%s.orig" % version() not in path:
-            raise BuildError("it has %s now, not %s" % (os.path.basename(path), version()))
-        return path
-
-    return download
 
 
 def _from_url(url, directory):

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import http.server
+import os
 import tarfile
+import threading
 
 import pytest
 
-from openssl import source
+from openssl import debian_archive, source
 from openssl.errors import BuildError
 
 
@@ -92,3 +95,47 @@ def test_an_unpacked_tree_of_another_version_is_refused(monkeypatch, tmp_path):
 
 def test_the_version_has_a_checksum():
     assert len(bytes.fromhex(source.expected_sum())) == 32
+
+
+@pytest.fixture
+def archives(tmp_path, monkeypatch):
+    """A web server's directory for the two Debian archives, and the list of what it was asked for."""
+    asked = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments):
+            super().__init__(*arguments, directory=str(tmp_path / "served"))
+
+        def log_message(self, *arguments):
+            asked.append(self.path)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr(debian_archive, "mirror", lambda archive="debian": f"{address}/{archive}")
+    monkeypatch.setattr(source, "UPSTREAM", f"{address}/upstream-{{version}}")
+    yield tmp_path / "served", asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.skipif(not os.path.exists(debian_archive.HELPER), reason="apt-helper is apt's, and this machine has no apt")
+def test_the_version_is_asked_for_by_name_whatever_a_suite_has_now(archives, private_cache):
+    served, asked = archives
+    name = f"openssl_{source.version()}.orig.tar.gz"
+    path = served / "debian-security" / "pool" / "updates" / "main" / "o" / "openssl" / name
+    path.parent.mkdir(parents=True)
+    forged_tarball(path)
+    with pytest.raises(source.WrongChecksum, match="It came from the debian-security archive"):
+        source.tarball()
+    assert [line for line in dict.fromkeys(asked) if line.endswith(".gz")] == [
+        f"/debian/pool/main/o/openssl/{name}", f"/debian-security/pool/updates/main/o/openssl/{name}",
+    ]  # fmt: skip
+    path.unlink()
+    with pytest.raises(BuildError, match="cannot get openssl-") as caught:
+        source.tarball()
+    for place in ("the debian archive: ", "the debian-security archive: ", "/upstream-"):
+        assert place in str(caught.value)
+    assert str(caught.value).count("404") == 3
