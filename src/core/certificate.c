@@ -235,6 +235,7 @@ PyObject *tb_test_decode_cert(PyObject *module, PyObject *path)
         return NULL;
     ERR_clear_error();
     Py_BEGIN_ALLOW_THREADS
+    tb_openssl_enter(NULL);
     errno = 0;
     bio = BIO_new_file(file_name, "rb");
     open_errno = errno;
@@ -242,6 +243,7 @@ PyObject *tb_test_decode_cert(PyObject *module, PyObject *path)
         certificate = PEM_read_bio_X509(bio, NULL, refuse_password, NULL);
         BIO_free(bio);
     }
+    tb_openssl_leave();
     Py_END_ALLOW_THREADS
     if (bio == NULL) {
         ERR_clear_error();

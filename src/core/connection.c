@@ -34,14 +34,18 @@ tb_connection *tb_connection_of_ssl(const SSL *ssl)
 
 void tb_connection_enter_python(tb_connection *self)
 {
-    if (self->thread != NULL)
+    if (self->thread != NULL) {
+        tb_openssl_leave();
         PyEval_RestoreThread(self->thread);
+    }
 }
 
 void tb_connection_leave_python(tb_connection *self)
 {
-    if (self->thread != NULL)
+    if (self->thread != NULL) {
         self->thread = PyEval_SaveThread();
+        tb_openssl_enter(NULL);
+    }
 }
 
 void tb_connection_keep_exception(tb_connection *self)

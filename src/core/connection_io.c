@@ -83,6 +83,7 @@ static void attempt(tb_connection *self, operation act, io_request *request, int
         }
         saved = PyEval_SaveThread();
         pthread_mutex_lock(&self->lock);
+        tb_openssl_enter(&self->lock);
     } else {
         tb_connection_lock(self);
         if (reserves)
@@ -100,8 +101,10 @@ static void attempt(tb_connection *self, operation act, io_request *request, int
     outcome->end_of_file = self->transport.at_eof;
     self->thread = outer;
     pthread_mutex_unlock(&self->lock);
-    if (saved != NULL)
+    if (saved != NULL) {
+        tb_openssl_leave();
         PyEval_RestoreThread(saved);
+    }
     if (self->incoming_queue != NULL) {
         tb_membio_settle(self->incoming_queue);
         tb_membio_settle(self->outgoing_queue);

@@ -93,6 +93,7 @@ static int password_callback(char *buffer, int size, int writing, void *data)
         return -1;
     if (request->error[0] != NULL) /* OpenSSL asks again for each form that the key might have */
         return -1;
+    tb_openssl_leave();
     PyEval_RestoreThread(request->thread);
     if (PyBytes_Check(request->source)) {
         password = request->source;
@@ -106,6 +107,7 @@ static int password_callback(char *buffer, int size, int writing, void *data)
     if (length < 0)
         PyErr_Fetch(&request->error[0], &request->error[1], &request->error[2]);
     request->thread = PyEval_SaveThread();
+    tb_openssl_enter(NULL);
     return length;
 }
 
@@ -217,7 +219,9 @@ PyObject *tb_context_load_cert_chain(PyObject *object, PyObject *args, PyObject 
     key_path = PyBytes_AsString(keyfile);
     ERR_clear_error();
     request.thread = PyEval_SaveThread();
+    tb_openssl_enter(NULL);
     done = read_certificates(&identity, certificate_path, &request) && read_key(&identity, key_path, &request);
+    tb_openssl_leave();
     PyEval_RestoreThread(request.thread);
     if (request.error[0] != NULL) {
         ERR_clear_error();
@@ -333,10 +337,12 @@ PyObject *tb_context_load_verify_locations(PyObject *object, PyObject *args)
         goto exit;
     ERR_clear_error();
     Py_BEGIN_ALLOW_THREADS
+    tb_openssl_enter(NULL);
     if (file != NULL)
         done = tb_trust_load_file(self->ctx, file, file_name);
     if (done == 1 && directory_name != NULL)
         done = SSL_CTX_load_verify_locations(self->ctx, NULL, directory_name);
+    tb_openssl_leave();
     Py_END_ALLOW_THREADS
     if (done != 1) {
         tb_raise_openssl(self->state);
@@ -358,7 +364,9 @@ PyObject *tb_context_set_default_verify_paths(PyObject *object, PyObject *unused
     (void)unused;
     ERR_clear_error();
     Py_BEGIN_ALLOW_THREADS
+    tb_openssl_enter(NULL);
     done = SSL_CTX_set_default_verify_paths(self->ctx);
+    tb_openssl_leave();
     Py_END_ALLOW_THREADS
     if (done != 1)
         return tb_raise_openssl(self->state);
@@ -379,8 +387,10 @@ PyObject *tb_context_load_dh_params(PyObject *object, PyObject *path)
         return NULL;
     ERR_clear_error();
     Py_BEGIN_ALLOW_THREADS
+    tb_openssl_enter(NULL);
     parameters = PEM_read_DHparams(file, NULL, password_callback, NULL);
     fclose(file);
+    tb_openssl_leave();
     Py_END_ALLOW_THREADS
     if (parameters == NULL)
         return tb_raise_openssl(self->state);

@@ -170,6 +170,15 @@ void tb_connection_keep_exception(tb_connection *self);
 void tb_connection_lock(tb_connection *self);
 void tb_connection_unlock(tb_connection *self);
 
+/* ---- ending.c: OpenSSL without the GIL ------------------------------------------------------------ */
+
+/* Around every use of OpenSSL without the GIL.  A thread that comes when the interpreter ends does not
+ * return: it gives up the lock it holds (NULL: none) and stays. */
+void tb_openssl_enter(pthread_mutex_t *held);
+void tb_openssl_leave(void);
+/* Puts into the module what waits, when the interpreter ends, for the threads that are inside. */
+int tb_add_ending(PyObject *module);
+
 /* ---- certificate.c ------------------------------------------------------------------------------ */
 
 int tb_certificate_type_add(PyObject *module, core_state *state);

@@ -3,6 +3,7 @@
 
 import collections
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -26,16 +27,15 @@ sys.path.append(sys.argv[2])
 """
 
 
-def run_python(code, arguments=(), options=(), tree=TREE, environment=None, prepare=None):
-    """Runs `code` after PREAMBLE in a new interpreter of this version.
+def start_python(code, arguments=(), options=(), tree=TREE, environment=None, prepare=None):
+    """Starts a new interpreter of this version that runs `code` after PREAMBLE; its three streams are pipes.
 
     arguments: sys.argv[3:]; options: of the interpreter; environment: replaces the whole of it;
     prepare: called in the child before the interpreter starts.
-    Returns its exit status (negative: the signal that ended it) and what it wrote, as native str.
     """
     if environment is None:
         environment = dict((name, value) for name, value in os.environ.items() if name != "PYTHONPATH")
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable] + list(options) + ["-c", PREAMBLE + code, tree, HERE] + list(arguments),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -44,13 +44,26 @@ def run_python(code, arguments=(), options=(), tree=TREE, environment=None, prep
         preexec_fn=prepare,
         universal_newlines=True,
     )
+
+
+def run_python(*arguments, **keywords):
+    """Runs what `start_python` starts to its end.
+
+    Returns its exit status (negative: the signal that ended it) and what it wrote, as native str.
+    """
+    process = start_python(*arguments, **keywords)
     watchdog = threading.Timer(LIMIT, process.kill)
     watchdog.start()
     try:
         output, errors = process.communicate()
     finally:
         watchdog.cancel()
-    return Result(process.returncode, output, errors)
+    return Result(process.returncode, output, without_references(errors))
+
+
+def without_references(text):
+    """What a child wrote to stderr, less the count of references that a debug build of 2.7 ends with."""
+    return re.sub(r"\[\d+ refs\]\n$", "", text) if hasattr(sys, "gettotalrefcount") else text
 
 
 def check_python(code, *arguments, **keywords):

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Forks at every stage, threads that live on at exit, and interpreters inside the interpreter: no crash, no hang."""
 
+import os
 import sys
 
 import pytest
 
-from processes import check_python, run_python
+from processes import check_python, run_python, start_python
 
 #: The stages of a connection; the child and its parent both go on from there.
 STAGES = """
@@ -82,6 +83,55 @@ def test_threads_that_live_on_at_exit(certificates, ending):
     expected = 0 if "Keyboard" not in ending else (1 if sys.version_info < (3, 8) else -2)
     assert result.status == expected, "status %d: %s" % (result.status, result.errors[-2000:])
     assert "Fatal" not in result.errors and "Segmentation" not in result.errors
+
+
+@pytest.mark.parametrize("ending", ["pass", "sys.exit(0)"])
+def test_the_end_waits_for_a_thread_inside_openssl(tmpdir, ending):
+    # The thread reads from a pipe inside OpenSSL, without the GIL; were the end not to wait for it, writing would fail.
+    path = str(tmpdir.join("certificate.pem"))
+    os.mkfifo(path)
+    code = (
+        "import threading\n"
+        "import _tls_bootstrap as tls\n"
+        "thread = threading.Thread(target=tls._core._test_decode_cert, args=(sys.argv[3].encode(),))\n"
+        "thread.daemon = True\n"
+        "thread.start()\n"
+        "sys.stdin.readline()\n"
+    )
+    process = start_python(code + ending, [path])
+    try:
+        pipe = open(path, "wb", 0)  # returns when the thread has opened the other end
+        process.stdin.write("end\n")
+        process.stdin.flush()
+        line = b"no certificate " * 15 + b"\n"
+        for _ in range(512):
+            pipe.write(line * 512)
+        pipe.close()
+        _, errors = process.communicate()
+    finally:
+        if process.poll() is None:
+            process.kill()
+    assert process.returncode == 0, errors
+
+
+def test_a_child_forked_while_a_thread_is_inside_openssl_ends_at_once(tmpdir):
+    path = str(tmpdir.join("certificate.pem"))
+    os.mkfifo(path)
+    code = (
+        "import os, signal, threading\n"
+        "import _tls_bootstrap as tls\n"
+        "thread = threading.Thread(target=tls._core._test_decode_cert, args=(sys.argv[3].encode(),))\n"
+        "thread.daemon = True\n"
+        "thread.start()\n"
+        "pipe = open(sys.argv[3], 'wb')\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    signal.alarm(4)  # seconds: less than what it would wait for the thread that it does not have\n"
+        "    sys.exit(7)\n"
+        "print(os.waitpid(child, 0)[1])\n"
+        "pipe.close()\n"
+    )
+    assert check_python(code, [path]) == str(7 << 8)
 
 
 def test_threads_that_end_leave_no_memory(certificates):
