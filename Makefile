@@ -5,7 +5,6 @@
 # The interpreter that runs the build and that `check` and `install` are for. A distribution's build names its own.
 PYTHON ?= $(firstword $(foreach name,python3 /usr/libexec/platform-python python2.7 python2,$(shell command -v $(name) 2>/dev/null)))
 FLAVOUR ?= bundled
-ARCH ?= $(shell uname -m)
 DESTDIR ?=
 
 # One verb each; src/toolkit/releases.json tells what they are (a test compares).
@@ -29,8 +28,8 @@ deps: ## install what the build, the tests and the demo need (root; tells what i
 build: ## compile into build/py3 and build/py2 (FLAVOUR=system: build/system/…)
 	@$(run) core.build --flavour $(FLAVOUR)
 
-portable: ## compile for glibc 2.17 and ARCH into build/portable/ARCH
-	@$(run) toolkit.portable --arch $(ARCH)
+portable: ## compile for glibc 2.17 into build/portable/x86_64 and build/portable/aarch64, or for ARCH= alone
+	@$(run) toolkit.portable $(if $(ARCH),--arch $(ARCH))
 
 check: ## a TLS 1.3 handshake with the built tree, under PYTHON
 	@$(run) core.selfcheck --flavour $(FLAVOUR)
@@ -96,7 +95,7 @@ life-cycle: repo ## installation to removal of every release's packages on real 
 	@$(run) toolkit.life_cycle $(LIFE_CYCLE)
 
 mock-%:
-	@$(run) toolkit.releases_mock $* --arch $(ARCH)
+	@$(run) toolkit.releases_mock $* $(if $(ARCH),--arch $(ARCH))
 
 el%:
 	@$(MAKE) --no-print-directory rpm RELEASE=$@

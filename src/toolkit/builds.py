@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Brings built trees up to date with little noise: progress on the terminal, the compile lines in a log.
 
+"portable" is this machine's architecture alone, unless another --arch is given.
+
     python -m toolkit.builds build|system|portable ...
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -18,7 +21,7 @@ LOGS = Path("build", "log")
 COMMANDS = {
     "build": [sys.executable, "-m", "core.build"],
     "system": [sys.executable, "-m", "core.build", "--flavour", "system"],
-    "portable": [sys.executable, "-m", "toolkit.portable"],
+    "portable": [sys.executable, "-m", "toolkit.portable", "--arch", os.uname().machine],
 }
 
 
@@ -38,6 +41,19 @@ def bring_up_to_date(name: str, *more: str) -> None:
         tail = "\n".join(log.read_text(encoding="utf-8").splitlines()[-15:])
         raise BuildError(f"make {name} failed; see {log}\n{tail}")
     print(f"make {name}: done in {time.monotonic() - started:.0f} s", flush=True)
+
+
+def compile_for(python: str, major: int, output: Path) -> Path:
+    """The tree below `output` of a `_core` compiled with one interpreter's headers. Raises BuildError."""
+    chosen = {"PYTHON3": "", "PYTHON2": "", f"PYTHON{major}": python, "PYTHONPATH": "src"}
+    environment = {name: value for name, value in os.environ.items() if name != "PREBUILT"} | chosen
+    command = [*COMMANDS["build"], "--output", str(output)]
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode:
+        raise BuildError(f"compiling for {python} failed: {done.stdout[-800:]}")
+    return (output / f"py{major}").resolve()
 
 
 def main(arguments: list[str]) -> int:

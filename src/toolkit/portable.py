@@ -2,6 +2,8 @@
 """`make portable`: the binaries that load on every release of the matrix, made by a compiler for an old glibc.
 
     python -m toolkit.portable [--arch x86_64|aarch64] [--output DIR]
+
+Without --arch both are made, one after the other.
 """
 
 from __future__ import annotations
@@ -56,16 +58,24 @@ def _zig_version() -> str:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="toolkit.portable", description="Build for glibc 2.17.")
-    parser.add_argument("--arch", default=os.uname().machine)
-    parser.add_argument("--output", type=Path)
+    parser.add_argument("--arch", help="default: all of them")
+    parser.add_argument("--output", type=Path, help="where the trees of one --arch go, default: build/portable/ARCH")
     chosen = parser.parse_args(arguments)
-    if chosen.arch not in ARCHITECTURES:
+    if chosen.arch and chosen.arch not in ARCHITECTURES:
         raise BuildError(f"ARCH={chosen.arch}: portable binaries are made for {' and '.join(ARCHITECTURES)}")
-    output = chosen.output or Path("build", "portable", chosen.arch)
-    command = [sys.executable, "-m", "core.build", "--output", str(output), "--arch", chosen.arch, "--own-libc"]
+    if chosen.output and not chosen.arch:
+        raise BuildError("--output needs --arch: one directory holds the trees of one architecture")
+    status = 0
+    for arch in [chosen.arch] if chosen.arch else ARCHITECTURES:
+        status = status or _build(arch, chosen.output or Path("build", "portable", arch))
+    return status
+
+
+def _build(arch: str, output: Path) -> int:
+    command = [sys.executable, "-m", "core.build", "--output", str(output), "--arch", arch, "--own-libc"]
     # A distribution's flags are meant for its own compiler.
     kept = {name: value for name, value in os.environ.items() if name not in ("CFLAGS", "CPPFLAGS", "LDFLAGS", "PREBUILT")}
-    return subprocess.run(command, env=kept | compiler(chosen.arch), check=False).returncode
+    return subprocess.run(command, env=kept | compiler(arch), check=False).returncode
 
 
 if __name__ == "__main__":

@@ -11,14 +11,12 @@ notice.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from openssl.errors import BuildError, run_main
-from toolkit import deps, interpreters
+from toolkit import builds, deps, interpreters
 
 OUTPUT = Path("build", "refcounts")
 TESTS = "tests/unit"
@@ -31,23 +29,6 @@ kept = []
 def test_leaks():
     kept.extend(_tls_bootstrap.MemoryBIO() for _ in range(3))
 """
-
-
-def _build() -> Path:
-    """The tree of a `_core` compiled with the debug build's headers. Raises BuildError."""
-    chosen = {"PYTHON3": PYTHON, "PYTHON2": "", "PYTHONPATH": "src"}
-    environment = {name: value for name, value in os.environ.items() if name != "PREBUILT"} | chosen
-    done = subprocess.run(
-        [sys.executable, "-m", "core.build", "--output", str(OUTPUT)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise BuildError(f"compiling for {PYTHON} failed: {done.stdout[-800:]}")
-    return (OUTPUT / "py3").resolve()
 
 
 def _run(tree: Path, paths: Sequence[str], name: str, arguments: Sequence[str]) -> interpreters.Outcome:
@@ -79,7 +60,7 @@ def _notices(tree: Path) -> interpreters.Outcome:
 
 def main(arguments: list[str]) -> int:
     deps.main([])
-    tree = _build()
+    tree = builds.compile_for(PYTHON, 3, OUTPUT)
     outcomes = [_notices(tree), _run(tree, [TESTS], "refcounts", arguments)]
     for outcome in outcomes:
         interpreters.tell(outcome)

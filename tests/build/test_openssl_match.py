@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from core import openssl_match
 from openssl.errors import BuildError
-from toolkit import portable, tools
+from toolkit import builds, portable, tools
 
 HEADER = '#define OPENSSL_VERSION_TEXT "OpenSSL {} 1 Jan 2020"\n'
 
@@ -55,6 +56,27 @@ def test_a_missing_cross_compiler_is_told_in_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(tools, "environment", lambda: tmp_path)
     with pytest.raises(BuildError, match=f"^the cross compiler zig is not in {tmp_path}: .* make deps$"):
         portable.compiler("aarch64")
+
+
+@pytest.mark.parametrize(
+    "arguments, made",
+    [([], ["x86_64", "aarch64"]), (["--arch", "aarch64"], ["aarch64"]), (builds.COMMANDS["portable"][3:], [os.uname().machine])],
+)
+def test_portable_binaries_are_made_for_both_architectures_unless_one_is_named(monkeypatch, arguments, made):
+    found = []
+    monkeypatch.setattr(portable, "_build", lambda arch, output: found.append((arch, str(output))) or 0)
+    assert portable.main(arguments) == 0
+    assert found == [(arch, f"build/portable/{arch}") for arch in made]
+
+
+def test_a_failure_for_one_architecture_ends_the_build(monkeypatch):
+    monkeypatch.setattr(portable, "_build", lambda arch, output: 1 if arch == "x86_64" else pytest.fail("went on"))
+    assert portable.main([]) == 1
+
+
+def test_one_directory_for_both_architectures_is_refused():
+    with pytest.raises(BuildError, match="--output needs --arch"):
+        portable.main(["--output", "somewhere"])
 
 
 def test_a_machine_without_a_cross_compiler_is_named(project):
