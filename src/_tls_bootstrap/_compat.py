@@ -82,6 +82,8 @@ def bytes_argument(text, what, encoding="ascii"):
 
 def buffer_size(buffer):
     """The number of bytes in a bytes-like object."""
+    if type(buffer) in (bytes, bytearray):
+        return len(buffer)
     try:
         view = memoryview(buffer)
     except TypeError:

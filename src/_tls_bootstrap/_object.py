@@ -19,11 +19,11 @@ class MemoryBIO(_core.MemoryBIO):
     __slots__ = ("__weakref__",)
 
 
-class SSLObject(object):
+class SSLObject(_core._SSLObject):
     """One TLS connection over a pair of MemoryBIO objects; made by SSLContext.wrap_bio().
 
     Nothing here does network I/O: an operation that needs more data raises SSLWantReadError, and
-    whatever is to be sent is found in the outgoing MemoryBIO.
+    whatever is to be sent is found in the outgoing MemoryBIO.  read() and write() are the base's.
     """
 
     __module__ = "_tls_bootstrap"
@@ -84,16 +84,6 @@ class SSLObject(object):
     def server_hostname(self):
         """The server's name in A-label form, or None."""
         return self._sslobj.server_hostname
-
-    def read(self, len=1024, buffer=None):
-        """Returns up to len bytes of decrypted data, or reads them into buffer and returns their number."""
-        if buffer is None:
-            return self._sslobj.read(len)
-        return self._sslobj.read(len, buffer)
-
-    def write(self, data):
-        """Encrypts bytes-like data; returns how many of its bytes were taken."""
-        return self._sslobj.write(data)
 
     def getpeercert(self, binary_form=False):
         """The peer's certificate.

@@ -316,12 +316,11 @@ class SSLSocket(_plain_socket.socket):
     def read(self, len=1024, buffer=None):
         """Returns up to len bytes, or reads them into buffer and returns their number; 0 at the end."""
         self._checkClosed()
-        if self._sslobj is None:
+        connection = self._sslobj
+        if connection is None:
             raise ValueError("Read on closed or unwrapped SSL socket.")
         try:
-            if buffer is None:
-                return self._sslobj.read(len)
-            return self._sslobj.read(len, buffer)
+            return connection.read(len, buffer)
         except SSLError as error:
             if error.args[0] == _core.SSL_ERROR_EOF and self.suppress_ragged_eofs:
                 return b"" if buffer is None else 0
@@ -342,7 +341,8 @@ class SSLSocket(_plain_socket.socket):
         self._checkClosed()
         if self._sslobj is None:
             return self._plain.send(data, flags)
-        self._refuse_flags(flags, "send")
+        if flags:
+            self._refuse_flags("send")
         if not PY2:
             return self._sslobj.write(data)
         try:
@@ -368,7 +368,8 @@ class SSLSocket(_plain_socket.socket):
         self._checkClosed()
         if self._sslobj is None:
             return self._plain.sendall(data, flags)
-        self._refuse_flags(flags, "sendall")
+        if flags:
+            self._refuse_flags("sendall")
         amount = buffer_size(data)
         send = self.write if PY2 else self.send  # 2.7's send() may return 0 for ever
         sent = send(data) if amount else 0
@@ -389,18 +390,19 @@ class SSLSocket(_plain_socket.socket):
         self._checkClosed()
         if self._sslobj is None:
             return self._plain.recv(buflen, flags)
-        self._refuse_flags(flags, "recv")
+        if flags:
+            self._refuse_flags("recv")
         return self.read(buflen)
 
     def recv_into(self, buffer, nbytes=None, flags=0):
         """Like socket.recv_into(), through TLS; flags must be 0."""
         self._checkClosed()
         if nbytes is None:
-            nbytes = buffer_size(buffer) if buffer is not None else 0
-            nbytes = nbytes or 1024
+            nbytes = (buffer_size(buffer) if buffer is not None else 0) or 1024
         if self._sslobj is None:
             return self._plain.recv_into(buffer, nbytes, flags)
-        self._refuse_flags(flags, "recv_into")
+        if flags:
+            self._refuse_flags("recv_into")
         return self.read(nbytes, buffer)
 
     def recvfrom(self, buflen=1024, flags=0):
@@ -430,9 +432,8 @@ class SSLSocket(_plain_socket.socket):
         self._checkClosed()
         return 0 if self._sslobj is None else self._sslobj.pending()
 
-    def _refuse_flags(self, flags, operation):
-        if flags != 0:
-            raise ValueError("non-zero flags not allowed in calls to %s() on %s" % (operation, self.__class__))
+    def _refuse_flags(self, operation):
+        raise ValueError("non-zero flags not allowed in calls to %s() on %s" % (operation, self.__class__))
 
     # ---- begin and end
 

@@ -394,11 +394,30 @@ static PyObject *connection_invalidate(PyObject *object, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+static PyObject *connection_read(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"size", "buffer", NULL};
+    PyObject *length, *buffer = NULL;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:read", names, &length, &buffer))
+        return NULL;
+    return tb_connection_read(object, length, buffer);
+}
+
+static PyObject *connection_read_fast(PyObject *object, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
+{
+    if (names != NULL || count < 1 || count > 2)
+        return tb_call_with_tuple(connection_read, object, arguments, count, names);
+    return tb_connection_read(object, arguments[0], count > 1 ? arguments[1] : NULL);
+}
+
+enum { READ, WRITE, REST };
+
 static PyMethodDef connection_methods[] = {
-    {"do_handshake", tb_connection_do_handshake, METH_NOARGS, "do_handshake()"},
-    {"write", tb_connection_write, METH_O, "write(b)\n\nReturns the number of bytes written."},
-    {"read", tb_connection_read, METH_VARARGS,
-     "read(size, [buffer])\n\nUp to size bytes, at most one record; into buffer if given, then their number."},
+    [READ] = {"read", (PyCFunction)(void (*)(void))connection_read, METH_VARARGS | METH_KEYWORDS,
+              "read(size, [buffer])\n\nUp to size bytes, at most one record; into buffer if given, then their number."},
+    [WRITE] = {"write", tb_connection_write, METH_O, "write(b)\n\nReturns the number of bytes written."},
+    [REST] = {"do_handshake", tb_connection_do_handshake, METH_NOARGS, "do_handshake()"},
     {"pending", tb_connection_pending, METH_NOARGS, "pending()\n\nDecrypted bytes that wait to be read."},
     {"shutdown", tb_connection_shutdown, METH_NOARGS,
      "shutdown()\n\nSends close_notify, waits for the peer's; returns the socket, None over MemoryBIOs."},
@@ -462,6 +481,7 @@ static PyType_Spec connection_spec = {
 
 int tb_connection_type_add(PyObject *module, core_state *state)
 {
+    tb_prefer_fast_call(&connection_methods[READ], connection_read_fast);
     state->connection_type = (PyTypeObject *)PyType_FromSpec(&connection_spec);
     if (state->connection_type == NULL)
         return -1;

@@ -8,7 +8,8 @@
 /* connection_io.c */
 PyObject *tb_connection_do_handshake(PyObject *self, PyObject *unused);
 PyObject *tb_connection_write(PyObject *self, PyObject *data);
-PyObject *tb_connection_read(PyObject *self, PyObject *args);
+/* Up to `length` bytes (an int; NULL: 1024), into `buffer` unless that is NULL or None. */
+PyObject *tb_connection_read(PyObject *self, PyObject *length, PyObject *buffer);
 PyObject *tb_connection_pending(PyObject *self, PyObject *unused);
 PyObject *tb_connection_shutdown(PyObject *self, PyObject *unused);
 PyObject *tb_connection_verify_client_post_handshake(PyObject *self, PyObject *unused);

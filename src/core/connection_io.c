@@ -35,34 +35,43 @@ typedef struct {
     size_t length;
     size_t done;
     int is_write_to_memory;
-    int found_nothing; /* OpenSSL was not asked: there is nothing for it to read */
 } io_request;
 
 typedef int (*operation)(tb_connection *self, io_request *request);
 
-/* The bytes that encryption adds to a record, or 0 where they depend on padding.  RFC 8446 section
- * 5.2 (one byte of type, the tag), RFC 5288 (explicit nonce of 8), RFC 7905 (none). */
-static size_t record_overhead(SSL *ssl)
+/* The bytes that a cipher adds to a record, or 0 where they depend on padding.  RFC 8446 section 5.2
+ * (one byte of type, the tag), RFC 5288 (explicit nonce of 8), RFC 7905 (none). */
+static size_t overhead_of(const SSL_CIPHER *cipher, int version)
 {
-    const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
-
-    if (cipher == NULL || !SSL_is_init_finished(ssl))
-        return 0;
     switch (SSL_CIPHER_get_cipher_nid(cipher)) {
     case NID_aes_128_gcm:
     case NID_aes_256_gcm:
-        return SSL_version(ssl) >= TLS1_3_VERSION ? TB_RECORD_HEADER + 1 + 16 : TB_RECORD_HEADER + 8 + 16;
+        return version >= TLS1_3_VERSION ? TB_RECORD_HEADER + 1 + 16 : TB_RECORD_HEADER + 8 + 16;
     case NID_chacha20_poly1305:
-        return SSL_version(ssl) >= TLS1_3_VERSION ? TB_RECORD_HEADER + 1 + 16 : TB_RECORD_HEADER + 16;
+        return version >= TLS1_3_VERSION ? TB_RECORD_HEADER + 1 + 16 : TB_RECORD_HEADER + 16;
     default:
         return 0;
     }
 }
 
+/* The same for the records to come; 0 during a handshake, which may change the cipher. */
+static size_t record_overhead(tb_connection *self)
+{
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(self->ssl);
+
+    if (cipher == NULL || !SSL_is_init_finished(self->ssl))
+        return 0;
+    if (cipher != self->overhead_cipher) {
+        self->overhead = overhead_of(cipher, SSL_version(self->ssl));
+        self->overhead_cipher = cipher;
+    }
+    return self->overhead;
+}
+
 /* Makes room for the ciphertext of the write to come.  Needs the lock and the GIL. */
 static void reserve_ciphertext(tb_connection *self, size_t length)
 {
-    size_t overhead = record_overhead(self->ssl);
+    size_t overhead = record_overhead(self);
     size_t records = (length + RECORD_LENGTH - 1) / RECORD_LENGTH;
 
     if (overhead != 0)
@@ -91,12 +100,11 @@ static void attempt(tb_connection *self, operation act, io_request *request, int
     }
     outer = self->thread; /* set when a callback of this very thread calls us */
     self->thread = saved;
-    ERR_clear_error();
+    tb_clear_errors();
     self->transport.sys_errno = 0;
     self->transport.at_eof = 0;
     outcome->result = act(self, request);
-    outcome->ssl_error = request != NULL && request->found_nothing ? SSL_ERROR_WANT_READ
-                                                                   : SSL_get_error(self->ssl, outcome->result);
+    outcome->ssl_error = SSL_get_error(self->ssl, outcome->result);
     outcome->sys_errno = self->transport.sys_errno;
     outcome->end_of_file = self->transport.at_eof;
     self->thread = outer;
@@ -332,19 +340,8 @@ exit:
 
 /* ---- read ------------------------------------------------------------------------------------------------- */
 
-/* Whether OpenSSL would only find that it has to wait.  A sans-IO program reads until it is told so, once
- * for everything it receives, and OpenSSL gets and frees a buffer of 16 KiB to find out. */
-static int nothing_arrived(tb_connection *self)
-{
-    return self->incoming_queue != NULL && SSL_is_init_finished(self->ssl) && SSL_get_shutdown(self->ssl) == 0 &&
-           !SSL_has_pending(self->ssl) && tb_membio_is_dry(self->incoming_queue);
-}
-
 static int act_read(tb_connection *self, io_request *request)
 {
-    request->found_nothing = nothing_arrived(self);
-    if (request->found_nothing)
-        return -1;
     return SSL_read_ex(self->ssl, request->target, request->length, &request->done);
 }
 
@@ -368,15 +365,60 @@ static int read_some(tb_connection *self, io_request *request, int release_gil)
     return result == 0 ? 0 : -1;
 }
 
-static int read_releases_gil(tb_connection *self)
+/* What can be told of a read before OpenSSL is asked. */
+typedef struct {
+    int would_wait;    /* OpenSSL would find nothing to read */
+    int release_gil;   /* worth it */
+    size_t prediction; /* how many bytes it gives if it is asked for more, 0: unknown */
+} outlook;
+
+/* Whether OpenSSL would only find that it has to wait.  A sans-IO program reads until it is told so, once
+ * for everything it receives, and OpenSSL gets and frees a buffer of 16 KiB to find out.  Needs the lock. */
+static int nothing_arrived(tb_connection *self)
 {
-    return self->incoming_queue == NULL || tb_membio_pending(self->incoming_queue) >= KEEP_GIL_BELOW;
+    return SSL_is_init_finished(self->ssl) && SSL_get_shutdown(self->ssl) == 0 && !SSL_has_pending(self->ssl) &&
+           tb_membio_is_dry(self->incoming_queue);
+}
+
+/* Over memory: the next read gives the rest of a record that was decrypted already, or the content of the
+ * next one, whose header waits in the queue. */
+static void look_into_memory(tb_connection *self, outlook *seen)
+{
+    size_t pending = 0, length, overhead;
+    int decrypted;
+
+    length = tb_membio_peek_record(self->incoming_queue, &pending);
+    seen->release_gil = pending >= KEEP_GIL_BELOW;
+    tb_connection_lock(self);
+    seen->would_wait = pending == 0 && nothing_arrived(self);
+    decrypted = seen->would_wait ? 0 : SSL_pending(self->ssl);
+    overhead = length == 0 || decrypted > 0 || SSL_has_pending(self->ssl) ? 0 : record_overhead(self);
+    tb_connection_unlock(self);
+    length += TB_RECORD_HEADER;
+    if (decrypted > 0)
+        seen->prediction = (size_t)decrypted;
+    else if (overhead > 0 && length > overhead && length - overhead <= RECORD_LENGTH)
+        seen->prediction = length - overhead;
+}
+
+static void look_ahead(tb_connection *self, outlook *seen)
+{
+    memset(seen, 0, sizeof *seen);
+    if (self->incoming_queue != NULL) {
+        look_into_memory(self, seen);
+        return;
+    }
+    seen->release_gil = 1;
+    tb_connection_lock(self);
+    seen->prediction = (size_t)SSL_pending(self->ssl);
+    tb_connection_unlock(self);
 }
 
 static PyObject *read_into(tb_connection *self, Py_ssize_t length, PyObject *buffer)
 {
     PyObject *count = NULL;
     io_request request;
+    outlook seen;
     tb_view view;
 
     if (tb_view_get_writable(buffer, &view) < 0)
@@ -386,34 +428,18 @@ static PyObject *read_into(tb_connection *self, Py_ssize_t length, PyObject *buf
     memset(&request, 0, sizeof request);
     request.target = (char *)view.data;
     request.length = (size_t)length;
-    if (length == 0 || read_some(self, &request, read_releases_gil(self)) == 0)
+    if (length == 0) {
+        count = tb_long_from_size(0);
+        goto exit;
+    }
+    look_ahead(self, &seen);
+    if (seen.would_wait)
+        tb_raise_want_read(self->state);
+    else if (read_some(self, &request, seen.release_gil) == 0)
         count = tb_long_from_size(request.done);
+exit:
     tb_view_release(&view);
     return count;
-}
-
-/* How many bytes the next read will give if it is asked for more, 0 if that cannot be told: the rest of
- * a record that was decrypted already, or the content of the next one, whose header waits in memory. */
-static size_t predict_read(tb_connection *self, int *release_gil)
-{
-    size_t pending = 0, length = 0, overhead;
-    int decrypted;
-
-    *release_gil = 1;
-    if (self->incoming_queue != NULL) {
-        length = tb_membio_peek_record(self->incoming_queue, &pending);
-        *release_gil = pending >= KEEP_GIL_BELOW;
-    }
-    tb_connection_lock(self);
-    decrypted = SSL_pending(self->ssl);
-    overhead = length == 0 || decrypted > 0 || SSL_has_pending(self->ssl) ? 0 : record_overhead(self->ssl);
-    tb_connection_unlock(self);
-    if (decrypted > 0)
-        return (size_t)decrypted;
-    length += TB_RECORD_HEADER;
-    if (overhead == 0 || length <= overhead || length - overhead > RECORD_LENGTH)
-        return 0;
-    return length - overhead;
 }
 
 /* A read never returns more than the rest of one record, so mostly the object can be made in its final
@@ -423,8 +449,7 @@ static PyObject *read_bytes(tb_connection *self, Py_ssize_t length)
     char record[RECORD_LENGTH];
     PyObject *bytes = NULL, *shorter;
     io_request request;
-    size_t predicted;
-    int release_gil;
+    outlook seen;
 
     if (length < 0) {
         PyErr_SetString(PyExc_ValueError, "size should not be negative");
@@ -432,18 +457,20 @@ static PyObject *read_bytes(tb_connection *self, Py_ssize_t length)
     }
     if (length == 0)
         return PyBytes_FromStringAndSize(NULL, 0);
-    predicted = predict_read(self, &release_gil);
+    look_ahead(self, &seen);
+    if (seen.would_wait)
+        return tb_raise_want_read(self->state);
     memset(&request, 0, sizeof request);
     request.length = (size_t)length < RECORD_LENGTH ? (size_t)length : RECORD_LENGTH;
-    if (predicted > 0) {
-        if (predicted < request.length)
-            request.length = predicted;
+    if (seen.prediction > 0) {
+        if (seen.prediction < request.length)
+            request.length = seen.prediction;
         bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)request.length);
         if (bytes == NULL)
             return NULL;
     }
     request.target = bytes != NULL ? PyBytes_AsString(bytes) : record;
-    if (read_some(self, &request, release_gil) < 0) {
+    if (read_some(self, &request, seen.release_gil) < 0) {
         Py_XDECREF(bytes);
         return NULL;
     }
@@ -454,23 +481,19 @@ static PyObject *read_bytes(tb_connection *self, Py_ssize_t length)
     return shorter;
 }
 
-PyObject *tb_connection_read(PyObject *object, PyObject *args)
+PyObject *tb_connection_read(PyObject *object, PyObject *length, PyObject *buffer)
 {
     tb_connection *self = (tb_connection *)object;
-    PyObject *buffer = NULL;
-    Py_ssize_t length;
+    Py_ssize_t wanted = 1024;
 
-    if (PyTuple_Size(args) == 1 && tb_int_check_exact(PyTuple_GetItem(args, 0))) {
-        /* The common case; PyArg_ParseTuple costs as much as all the rest of ours. */
-        length = tb_int_as_ssize(PyTuple_GetItem(args, 0));
-        if (length == -1 && PyErr_Occurred())
+    if (length != NULL) {
+        wanted = PyNumber_AsSsize_t(length, PyExc_OverflowError);
+        if (wanted == -1 && PyErr_Occurred())
             return NULL;
-    } else if (!PyArg_ParseTuple(args, "n|O:read", &length, &buffer)) {
-        return NULL;
     }
     if (buffer != NULL && buffer != Py_None)
-        return read_into(self, length, buffer);
-    return read_bytes(self, length);
+        return read_into(self, wanted, buffer);
+    return read_bytes(self, wanted);
 }
 
 PyObject *tb_connection_pending(PyObject *object, PyObject *unused)

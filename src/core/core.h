@@ -28,6 +28,7 @@ typedef struct {
     PyTypeObject *memory_bio_type;
     PyTypeObject *context_type;
     PyTypeObject *connection_type;
+    PyTypeObject *ssl_object_type;
     PyTypeObject *session_type;
     PyTypeObject *certificate_type;
     PyObject *exceptions[TB_EXCEPTION_COUNT];
@@ -52,6 +53,10 @@ PyObject *tb_raise_openssl_at(core_state *state, int line);
 PyObject *tb_raise_errno(core_state *state, int errno_value);
 /* The same with the file's name: `path` as it came in, bytes (2.7: str). */
 PyObject *tb_raise_errno_path(core_state *state, int errno_value, PyObject *path);
+/* Empties OpenSSL's error queue.  Mostly it is empty, and to find that out costs a tenth of emptying it. */
+void tb_clear_errors(void);
+/* Raises SSLWantReadError for an operation that OpenSSL was not asked to try.  NULL. */
+PyObject *tb_raise_want_read(core_state *state);
 /* Raises the exception for the result of an operation on a connection; `connection_text` parts as
  * needed by certificate verification come from `ssl`.  NULL. */
 typedef struct {
@@ -152,11 +157,14 @@ typedef struct {
     pthread_mutex_t lock;           /* held during every use of `ssl` */
     PyThreadState *thread;          /* of the operation in progress, while it runs without the GIL */
     PyObject *pending_exception[3]; /* raised by a callback during the operation in progress */
+    const SSL_CIPHER *overhead_cipher; /* for which the next is known, or NULL */
+    size_t overhead;                   /* what encryption adds to a record, bytes; 0: not predictable */
     int server_side;
     int shutdown_seen_zero;
 } tb_connection;
 
 int tb_connection_type_add(PyObject *module, core_state *state);
+int tb_ssl_object_type_add(PyObject *module, core_state *state); /* sslobject.c */
 PyObject *tb_connection_new(tb_context *context, PyObject *socket, PyObject *incoming, PyObject *outgoing,
                             int server_side, PyObject *server_hostname, PyObject *owner, PyObject *session);
 /* The connection an SSL belongs to, for callbacks; borrowed. */

@@ -290,6 +290,12 @@ PyObject *tb_raise_openssl_at(core_state *state, int line)
     return NULL;
 }
 
+void tb_clear_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 static PyObject *raise_end_of_file(core_state *state, int line)
 {
     return raise_code(state, 0, TB_EOF_ERROR, SSL_ERROR_NUMBER_EOF, NULL, "EOF occurred in violation of protocol",
@@ -362,6 +368,11 @@ static PyObject *raise_want(core_state *state, int ssl_error)
     return NULL;
 }
 
+PyObject *tb_raise_want_read(core_state *state)
+{
+    return raise_want(state, SSL_ERROR_WANT_READ);
+}
+
 PyObject *tb_raise_outcome_at(core_state *state, SSL *ssl, const tb_outcome *outcome, int line)
 {
     unsigned long code = take_cause();
@@ -392,6 +403,6 @@ PyObject *tb_raise_outcome_at(core_state *state, SSL *ssl, const tb_outcome *out
         raise_code(state, 0, TB_SSL_ERROR, SSL_ERROR_NUMBER_INVALID, NULL, "Invalid error code", line);
         break;
     }
-    ERR_clear_error();
+    tb_clear_errors();
     return NULL;
 }

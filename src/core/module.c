@@ -84,6 +84,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT((PyObject *)state->memory_bio_type);
     Py_VISIT((PyObject *)state->context_type);
     Py_VISIT((PyObject *)state->connection_type);
+    Py_VISIT((PyObject *)state->ssl_object_type);
     Py_VISIT((PyObject *)state->session_type);
     Py_VISIT((PyObject *)state->certificate_type);
     for (i = 0; i < TB_EXCEPTION_COUNT; i++)
@@ -122,6 +123,7 @@ static void module_free(void *memory)
     Py_CLEAR(state->memory_bio_type);
     Py_CLEAR(state->context_type);
     Py_CLEAR(state->connection_type);
+    Py_CLEAR(state->ssl_object_type);
     Py_CLEAR(state->session_type);
     Py_CLEAR(state->certificate_type);
 }
@@ -173,11 +175,13 @@ static int module_exec(PyObject *module)
     }
     if (add_names(module, state) < 0 || tb_add_ending(module) < 0 || tb_add_constants(module) < 0 || tb_membio_type_add(module, state) < 0 ||
         tb_context_type_add(module, state) < 0 || tb_connection_type_add(module, state) < 0 ||
+        tb_ssl_object_type_add(module, state) < 0 ||
         tb_session_type_add(module, state) < 0 || tb_certificate_type_add(module, state) < 0)
         return -1;
     if (publish(module, "MemoryBIO", state->memory_bio_type) < 0 ||
         publish(module, "_SSLContext", state->context_type) < 0 ||
         publish(module, "_SSLSocket", state->connection_type) < 0 ||
+        publish(module, "_SSLObject", state->ssl_object_type) < 0 ||
         publish(module, "SSLSession", state->session_type) < 0 ||
         publish(module, "Certificate", state->certificate_type) < 0)
         return -1;

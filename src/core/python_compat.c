@@ -501,6 +501,47 @@ exit:
     return NULL;
 }
 
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+#define FASTCALL 0x0080 /* METH_FASTCALL; the name joins the limited API in 3.10, with this value */
+
+void tb_prefer_fast_call(PyMethodDef *method, tb_fast_method fast)
+{
+    if (tb_python_version >= 0x03070000) {
+        method->ml_meth = (PyCFunction)(void (*)(void))fast;
+        method->ml_flags = FASTCALL | METH_KEYWORDS;
+    }
+}
+
+PyObject *tb_call_with_tuple(PyCFunctionWithKeywords method, PyObject *self, PyObject *const *arguments,
+                             Py_ssize_t count, PyObject *names)
+{
+    Py_ssize_t named = names == NULL ? 0 : PyTuple_Size(names), i;
+    PyObject *args = PyTuple_New(count), *kwargs = NULL, *result = NULL;
+
+    if (args == NULL)
+        return NULL;
+    for (i = 0; i < count; i++) {
+        Py_INCREF(arguments[i]);
+        PyTuple_SetItem(args, i, arguments[i]);
+    }
+    if (named > 0) {
+        kwargs = PyDict_New();
+        if (kwargs == NULL)
+            goto exit;
+        for (i = 0; i < named; i++)
+            if (PyDict_SetItem(kwargs, PyTuple_GetItem(names, i), arguments[count + i]) < 0)
+                goto exit;
+    }
+    result = method(self, args, kwargs);
+exit:
+    Py_XDECREF(kwargs);
+    Py_DECREF(args);
+    return result;
+}
+
+/* ---- weak references ------------------------------------------------------------------------- */
+
 PyObject *tb_weakref_get(PyObject *reference)
 {
     PyObject *object;

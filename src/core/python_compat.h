@@ -76,16 +76,12 @@ int tb_as_int(PyObject *object, int *value);
 PyObject *tb_native_str_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #ifdef TB_PYTHON2
-#define TB_NATIVE_FORMAT   "s" /* Py_BuildValue of a C string to native str: the same letter on both */
+#define TB_NATIVE_FORMAT  "s" /* Py_BuildValue of a C string to native str: the same letter on both */
 #define tb_long_from_size  PyInt_FromSize_t
-#define tb_int_check_exact PyInt_CheckExact /* the kind of number that 2.7's len() and literals are */
-#define tb_int_as_ssize    PyInt_AsSsize_t
 PyObject *tb_long_from_long(long value); /* an int where it fits, as 2.7's own modules return */
 #else
 #define tb_long_from_size  PyLong_FromSize_t
 #define tb_long_from_long  PyLong_FromLong
-#define tb_int_check_exact PyLong_CheckExact
-#define tb_int_as_ssize    PyLong_AsSsize_t
 #endif
 
 /* ---- types ----------------------------------------------------------------------------------- */
@@ -131,6 +127,24 @@ PyObject *tb_type_no_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
 /* The module that made `type` or one of its bases; new reference. */
 int tb_type_bind_module(PyObject *type, PyObject *module);
 PyObject *tb_type_module(PyTypeObject *type);
+
+/* ---- calls ----------------------------------------------------------------------------------------
+ * From 3.7 on a method can get its arguments without a tuple (METH_FASTCALL | METH_KEYWORDS): positional
+ * ones, then those that the tuple `names` names. */
+typedef PyObject *(*tb_fast_method)(PyObject *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names);
+/* Lets this Python call `fast` in the place of a method that takes a tuple and keywords, if it can.  To be
+ * called before the type is made. */
+void tb_prefer_fast_call(PyMethodDef *method, tb_fast_method fast);
+/* Calls the form with tuple and keywords from the fast one, which leaves unusual arguments to it. */
+PyObject *tb_call_with_tuple(PyCFunctionWithKeywords method, PyObject *self, PyObject *const *arguments,
+                             Py_ssize_t count, PyObject *names);
+
+/* A method's documentation; Python 3 makes its signature of the first line. */
+#ifdef TB_PYTHON2
+#define TB_METHOD_DOC(name, parameters, text) name "(" parameters ")\n\n" text
+#else
+#define TB_METHOD_DOC(name, parameters, text) name "($self, " parameters ")\n--\n\n" text
+#endif
 
 /* A running interpreter's version, PY_VERSION_HEX style (the headers tell only what we were compiled with). */
 extern unsigned long tb_python_version;
