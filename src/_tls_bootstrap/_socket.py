@@ -127,6 +127,7 @@ class SSLSocket(_plain_socket.socket):
         self._session = session
         self._sslobj = None  # the connection of the C half, while data go through it
         self._former = None  # the same after shutdown(), when another thread may still be in it
+        self._direct = type(self) is SSLSocket  # data methods need not call each other, where a subclass may come between
         self._connected = False
         self._makefile_refs = 0  # 2.7 only
         self.server_side = server_side
@@ -322,9 +323,13 @@ class SSLSocket(_plain_socket.socket):
         try:
             return connection.read(len, buffer)
         except SSLError as error:
-            if error.args[0] == _core.SSL_ERROR_EOF and self.suppress_ragged_eofs:
+            if self._is_ragged_end(error):
                 return b"" if buffer is None else 0
             raise
+
+    def _is_ragged_end(self, error):
+        """Whether a read that failed is to be told as the end of the data."""
+        return error.args[0] == _core.SSL_ERROR_EOF and self.suppress_ragged_eofs
 
     def write(self, data):
         """Writes bytes-like data; returns how many of its bytes were taken."""
@@ -365,6 +370,11 @@ class SSLSocket(_plain_socket.socket):
 
     def sendall(self, data, flags=0):
         """Like socket.sendall(), through TLS; flags must be 0."""
+        connection = self._sslobj
+        if self._direct and connection is not None and not flags and type(data) is bytes:
+            data = data[connection.write(data) :]  # OpenSSL takes all, or raises
+            if not data:
+                return None
         self._checkClosed()
         if self._sslobj is None:
             return self._plain.sendall(data, flags)
@@ -387,6 +397,14 @@ class SSLSocket(_plain_socket.socket):
 
     def recv(self, buflen=1024, flags=0):
         """Like socket.recv(), through TLS; flags must be 0."""
+        connection = self._sslobj
+        if self._direct and connection is not None and not flags:
+            try:
+                return connection.read(buflen)
+            except SSLError as error:
+                if self._is_ragged_end(error):
+                    return b""
+                raise
         self._checkClosed()
         if self._sslobj is None:
             return self._plain.recv(buflen, flags)
@@ -396,6 +414,14 @@ class SSLSocket(_plain_socket.socket):
 
     def recv_into(self, buffer, nbytes=None, flags=0):
         """Like socket.recv_into(), through TLS; flags must be 0."""
+        connection = self._sslobj
+        if self._direct and connection is not None and not flags and buffer is not None:
+            try:
+                return connection.read(nbytes or 0, buffer)  # 0: all of the buffer
+            except SSLError as error:
+                if self._is_ragged_end(error):
+                    return 0
+                raise
         self._checkClosed()
         if nbytes is None:
             nbytes = (buffer_size(buffer) if buffer is not None else 0) or 1024

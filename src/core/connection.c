@@ -397,11 +397,12 @@ static PyObject *connection_invalidate(PyObject *object, PyObject *unused)
 static PyObject *connection_read(PyObject *object, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"size", "buffer", NULL};
-    PyObject *length, *buffer = NULL;
+    PyObject *given[2] = {NULL, NULL}; /* length, buffer */
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:read", names, &length, &buffer))
+    if (tb_plain_arguments(args, kwargs, given, 2) < 1 &&
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:read", names, &given[0], &given[1]))
         return NULL;
-    return tb_connection_read(object, length, buffer);
+    return tb_connection_read(object, given[0], given[1]);
 }
 
 static PyObject *connection_read_fast(PyObject *object, PyObject *const *arguments, Py_ssize_t count, PyObject *names)

@@ -513,6 +513,17 @@ void tb_prefer_fast_call(PyMethodDef *method, tb_fast_method fast)
     }
 }
 
+Py_ssize_t tb_plain_arguments(PyObject *args, PyObject *kwargs, PyObject **arguments, Py_ssize_t most)
+{
+    Py_ssize_t count = PyTuple_Size(args), i;
+
+    if (kwargs != NULL || count > most)
+        return -1;
+    for (i = 0; i < count; i++)
+        arguments[i] = PyTuple_GetItem(args, i);
+    return count;
+}
+
 PyObject *tb_call_with_tuple(PyCFunctionWithKeywords method, PyObject *self, PyObject *const *arguments,
                              Py_ssize_t count, PyObject *names)
 {

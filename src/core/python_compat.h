@@ -138,6 +138,9 @@ void tb_prefer_fast_call(PyMethodDef *method, tb_fast_method fast);
 /* Calls the form with tuple and keywords from the fast one, which leaves unusual arguments to it. */
 PyObject *tb_call_with_tuple(PyCFunctionWithKeywords method, PyObject *self, PyObject *const *arguments,
                              Py_ssize_t count, PyObject *names);
+/* Stores up to `most` positional arguments, borrowed, and returns their number; -1, without an exception, where
+ * there are more or keywords.  PyArg_ParseTupleAndKeywords, which then tells what is wrong, costs 0.2 us. */
+Py_ssize_t tb_plain_arguments(PyObject *args, PyObject *kwargs, PyObject **arguments, Py_ssize_t most);
 
 /* A method's documentation; Python 3 makes its signature of the first line. */
 #ifdef TB_PYTHON2

@@ -97,11 +97,13 @@ static PyObject *ssl_object_read(PyObject *object, PyObject *args, PyObject *kwa
 {
     static char *names[] = {"len", "buffer", NULL};
     PyObject *connection = connection_of(object);
-    PyObject *length = NULL, *buffer = NULL;
+    PyObject *given[2] = {NULL, NULL}; /* length, buffer */
 
-    if (connection == NULL || !PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:read", names, &length, &buffer))
+    if (connection == NULL ||
+        (tb_plain_arguments(args, kwargs, given, 2) < 0 &&
+         !PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:read", names, &given[0], &given[1])))
         return NULL;
-    return tb_connection_read(connection, length, buffer);
+    return tb_connection_read(connection, given[0], given[1]);
 }
 
 static PyObject *ssl_object_read_fast(PyObject *object, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
@@ -119,7 +121,8 @@ static PyObject *ssl_object_write(PyObject *object, PyObject *args, PyObject *kw
     PyObject *connection = connection_of(object);
     PyObject *data;
 
-    if (connection == NULL || !PyArg_ParseTupleAndKeywords(args, kwargs, "O:write", names, &data))
+    if (connection == NULL || (tb_plain_arguments(args, kwargs, &data, 1) != 1 &&
+                               !PyArg_ParseTupleAndKeywords(args, kwargs, "O:write", names, &data)))
         return NULL;
     return tb_connection_write(connection, data);
 }

@@ -4,6 +4,7 @@
 import os
 import select
 import socket
+import sys
 
 import pytest
 
@@ -52,6 +53,51 @@ def test_recv_into(certificates, version):
         hang_up(client)
 
 
+def test_a_subclass_sees_what_the_data_methods_do(certificates):
+    seen = []
+
+    class Watching(tls.SSLSocket):
+        def _checkClosed(self, msg=None):
+            seen.append("check")
+
+        def read(self, len=1024, buffer=None):
+            seen.append("read")
+            return super(Watching, self).read(len, buffer)
+
+        def write(self, data):
+            seen.append("write")
+            return super(Watching, self).write(data)
+
+        def send(self, data, flags=0):
+            seen.append("send")
+            return super(Watching, self).send(data, flags)
+
+    context = client_context(certificates)
+    context.sslsocket_class = Watching
+    with Server(echo, server_context(certificates.localhost)) as server:
+        client = connect(server, context)
+        for call, expected in (
+            (lambda: client.sendall(b"12345678"), ("write" if sys.version_info[0] == 2 else "send")),
+            (lambda: client.recv(2), "read"),
+            (lambda: client.recv_into(bytearray(2)), "read"),
+        ):
+            del seen[:]
+            call()
+            assert expected in seen and "check" in seen
+        hang_up(client)
+
+
+@pytest.mark.parametrize("nbytes", [None, 0, 3, 100])
+def test_recv_into_takes_no_more_than_asked_and_than_fits(certificates, nbytes):
+    with Server(echo, server_context(certificates.localhost)) as server:
+        client = connect(server, client_context(certificates))
+        client.sendall(b"0123456789")
+        buffer = bytearray(6)
+        assert client.recv_into(buffer, nbytes) == (3 if nbytes == 3 else 6)
+        assert client.recv_into(bytearray(), nbytes) == 0
+        hang_up(client)
+
+
 def test_send_and_receive_flags_are_refused(certificates):
     with Server(echo, server_context(certificates.localhost)) as server:
         client = connect(server, client_context(certificates))
@@ -59,6 +105,10 @@ def test_send_and_receive_flags_are_refused(certificates):
             client.recv(1, socket.MSG_PEEK)
         with pytest.raises(ValueError):
             client.send(b"x", socket.MSG_OOB)
+        with pytest.raises(ValueError):
+            client.sendall(b"x", socket.MSG_OOB)
+        with pytest.raises(ValueError):
+            client.recv_into(bytearray(1), 1, socket.MSG_PEEK)
         hang_up(client)
 
 
