@@ -24,7 +24,6 @@ from . import _errors, _names  # noqa: E402  (they need the core)
 from ._version import __version__  # noqa: E402,F401
 
 _errors.hand_over(_core)
-_ssl = _names.low_level_module(_core)  # for `import _ssl` where this package stands in for `ssl`
 
 SSLError = _errors.SSLError
 SSLZeroReturnError = _errors.SSLZeroReturnError

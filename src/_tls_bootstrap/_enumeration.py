@@ -42,13 +42,14 @@ def enumeration(kind, name, members, doc):
 def _reduce_of_conversions():
     """What 3.11's enumerations of C constants have as a __reduce_ex__ of their own, or None.
 
-    Early releases of 3.11 give them one, later ones do not, and what compares enumerations looks at it.
+    Early releases of 3.11 give them one, later ones, which have pickle_by_global_name, do not; and what compares
+    enumerations looks at it.  (To make one and look takes as long as all of ours.)
     """
     if sys.version_info[:2] != (3, 11):
         return None
-    probe = IntEnum._convert_("_probe", __name__, lambda name: False, source={})
-    del globals()["_probe"]
-    return vars(probe).get("__reduce_ex__")
+    import enum
+
+    return None if hasattr(enum, "pickle_by_global_name") else getattr(enum, "_reduce_ex_by_global_name", None)
 
 
 _reduce = _reduce_of_conversions()

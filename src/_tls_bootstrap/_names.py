@@ -10,7 +10,7 @@ from __future__ import absolute_import
 
 import sys
 
-from . import _errors, _late
+from . import _late
 
 HAS_MODULE_GETATTR = sys.version_info >= (3, 7)
 
@@ -39,6 +39,7 @@ _HOMES = {
         "_https_verify_envvar",
         "create_default_context",
     ),
+    "_low_level": ("_ssl",),
     "_object": ("MemoryBIO", "SSLObject", "SSLSession"),
     "_socket": ("SSLSocket", "get_server_certificate", "sslwrap_simple", "wrap_socket"),
     "_hostname": ("_dnsname_match", "_inet_paton", "_ipaddress_match", "match_hostname"),
@@ -115,23 +116,6 @@ def install(package_name, core):
     for name in dir(core):
         if name in _PLAIN or name.startswith("HAS_"):
             setattr(_package, name, getattr(core, name))
-
-
-def low_level_module(core):
-    """The C half as programs that import `_ssl` expect it: with its exceptions, and str for paths."""
-    module = type(sys)("_tls_bootstrap._ssl", core.__doc__)
-    for name in dir(core):
-        if not name.startswith("__"):
-            setattr(module, name, getattr(core, name))
-    for cls in _errors.FAMILY:
-        setattr(module, cls.__name__, cls)
-    module._test_decode_cert = _decode_certificate
-    return module
-
-
-def _decode_certificate(path):
-    """The getpeercert() dictionary of a certificate file; decode_certificate() is its public name."""
-    return resolve("decode_certificate")(path)
 
 
 def resolve(name):
