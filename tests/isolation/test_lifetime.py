@@ -62,6 +62,11 @@ def test_fork(certificates, stage):
     assert sorted(output.splitlines()) == ["child TLSv1.3", "parent TLSv1.3"]
 
 
+#: Python 2.7 lets daemon threads run on after it has taken its modules apart, and aborts when one of them imports
+#: something; it does so with threads that have nothing to do with TLS too. Such a run tells nothing.
+OWN_FAULT = "PyImport_GetModuleDict: no module dictionary!"
+
+
 @pytest.mark.parametrize("ending", ["pass", "sys.exit(0)", "raise KeyboardInterrupt", "os._exit(0)"])
 def test_threads_that_live_on_at_exit(certificates, ending):
     code = (
@@ -80,6 +85,10 @@ def test_threads_that_live_on_at_exit(certificates, ending):
         "    started.acquire()\n"
     )
     result = run_python(code + ending, [certificates])
+    for _ in range(5):
+        if not (sys.version_info[0] == 2 and OWN_FAULT in result.errors):
+            break
+        result = run_python(code + ending, [certificates])
     expected = 0 if "Keyboard" not in ending else (1 if sys.version_info < (3, 8) else -2)
     assert result.status == expected, "status %d: %s" % (result.status, result.errors[-2000:])
     assert "Fatal" not in result.errors and "Segmentation" not in result.errors
