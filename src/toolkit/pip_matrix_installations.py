@@ -203,9 +203,13 @@ class Installation:
 
 
 def apply_patch(patch: Path, directory: str) -> None:
-    """Apply a patch as a distribution does (-p1), without fuzz. Raises BuildError when it does not apply."""
+    """Apply a patch as a distribution does, without fuzz. Raises BuildError when it does not apply.
+
+    ``directory`` has what a wheel has: pip itself, which is below src in the sources since pip 10.
+    """
+    strip = "-p2" if b"+++ b/src/pip/" in patch.read_bytes() else "-p1"
     done = subprocess.run(
-        ["patch", "-p1", "--fuzz=0", "--no-backup-if-mismatch", "--forward", "-d", directory, "-i", patch.resolve()],
+        ["patch", strip, "--fuzz=0", "--no-backup-if-mismatch", "--forward", "-d", directory, "-i", patch.resolve()],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )
     if done.returncode or "offset" in done.stdout:

@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+import json
+import platform
+import re
 import shutil
 
 import pytest
+from test_hook import LOOK_AT_NEIGHBOURS
+from test_ladder import BINARIES, PYOPENSSL
 from openssl.errors import BuildError
 from toolkit.pip_matrix_installations import SOURCE, apply_patch
 from toolkit.pip_matrix_pips import targets
 
 DOWNLOAD = ("download", "--no-deps", "--dest", "downloads", "tb-sample")
 PATCHED = [("2.7", "9.0.3"), ("3.13", "25.1.1")]
+PATCHES = sorted(path for family in ("rpm", "debian") for path in (SOURCE / family / "pip-patches").iterdir())
 
 
 def patch_of(version, pip_version):
@@ -21,7 +27,17 @@ def patch_of(version, pip_version):
 
 def test_every_patch_is_in_the_matrix():
     known = {SOURCE / target.patch for target in targets() if target.patch}
-    assert known == {path for family in ("rpm", "debian") for path in (SOURCE / family / "pip-patches").iterdir()}
+    assert known == set(PATCHES)
+
+
+@pytest.mark.parametrize("path", PATCHES, ids=lambda path: path.stem)
+def test_a_patch_is_a_few_lines_and_fits_the_source_as_it_is_unpacked(path):
+    """pip is below src in the sources since 10, and at the top before."""
+    lines = path.read_text(encoding="ascii").splitlines()
+    assert len([line for line in lines if re.match(r"[+-](?!--|\+\+)", line)]) <= 25
+    release = int(path.stem.partition("-")[2].split(".")[0])
+    top = "b/src/pip/_vendor/" if release >= 10 else "b/pip/_vendor/"
+    assert all(line.startswith(f"+++ {top}") for line in lines if line.startswith("+++ "))
 
 
 @pytest.mark.parametrize("version, pip_version", PATCHED)
@@ -32,6 +48,34 @@ def test_a_patched_pip_goes_on_with_ssl_where_the_module_is_missing_or_broken(ma
     pip(installation, *DOWNLOAD).assert_all_ours()
     (installation.site / "_tls_bootstrap" / "__init__.py").write_text("raise RuntimeError('broken')\n", encoding="ascii")
     pip(installation, *DOWNLOAD).assert_none_ours()
+
+
+@pytest.mark.parametrize("version, pip_version", [("2.7", "9.0.3"), ("2.7", "20.3.4"), ("3.6", "9.0.3"), ("3.13", "25.1.1")])
+def test_nobody_but_the_stack_of_a_patched_pip_holds_the_module(make, version, pip_version):
+    installation = make(version).add_pip(pip_version, patch_of(version, pip_version)).add_module()
+    program = LOOK_AT_NEIGHBOURS.replace("from pip._internal import main", "from pip import main")
+    done = installation.run("-c", program)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert seen["urllib3"].startswith("_tls_bootstrap")
+    assert seen["ssl"] == ["ssl"] * 3
+    assert seen["import"] is True
+    stack = ("pip._vendor.urllib3", "pip._vendor.truststore", "pip._vendor._tls", "_tls_bootstrap", "__main__")
+    stack += ("pip._vendor.requests.packages.urllib3",)  # 9.0.3's second name for it
+    assert [name for name in seen["holders"] if not name.startswith(stack)] == []
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the pinned wheels of cryptography are for x86_64")
+@pytest.mark.parametrize("version, pip_version", [("2.7", "20.0.2")])
+def test_a_patched_pip_does_not_put_pyopenssl_over_the_module(make, pip, version, pip_version):
+    """This pip does so whenever it can be imported; without the module it still does. (8.1's bridge needs ndg-httpsclient too.)"""
+    installation = make(version).add_pip(pip_version, patch_of(version, pip_version)).add_module()
+    installation.add_wheels(*PYOPENSSL, *BINARIES[version])
+    pip(installation, *DOWNLOAD).assert_all_ours()
+    program = "import pip._vendor.requests, pip._vendor.urllib3.util.ssl_ as below; print(below.SSLContext.__module__)"
+    assert installation.run("-W", "ignore", "-c", program).stdout.strip() == "_tls_bootstrap"
+    installation.core.unlink()
+    assert installation.run("-W", "ignore", "-c", program).stdout.strip() == "pip._vendor.urllib3.contrib.pyopenssl"
 
 
 @pytest.mark.parametrize("version, pip_version", PATCHED)

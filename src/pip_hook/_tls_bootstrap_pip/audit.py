@@ -18,8 +18,8 @@ def repair(module, low_level):
     repaired = []
     for name, holder in list(sys.modules.items()):
         variables = getattr(holder, "__dict__", None)
-        if not isinstance(variables, dict) or _may_hold(name) or _may_hold(getattr(holder, "__name__", None) or ""):
-            continue  # the second name: a patched pip has _tls_bootstrap itself under a name of its own
+        if not isinstance(variables, dict) or _may_hold(name):
+            continue
         for telltale in _TELLTALES:
             if any(variables.get(telltale) is mine for mine in ours):
                 _give_back(variables, module)
