@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Runs at every start of the interpreter, yum's and apt's included: it imports nothing but sys,
-# prints nothing, and leaves the work to the package _tls_bootstrap_pip, which is loaded only
-# when pip's HTTP stack is first imported.
+# Executed when pip is first imported; before that the function in the .pth file stands in sys.meta_path, which costs a
+# start of the interpreter less. Imports nothing but sys, prints nothing, and leaves the work to the package
+# _tls_bootstrap_pip, which is loaded only when pip's HTTP stack is first imported.
 import sys
 
 
@@ -41,14 +41,24 @@ class TlsBootstrapPipFinder(object):
 
 
 def start():
-    """Put the finder in place, once. The .pth line gets here by executing this file; PEP 829's .start calls it."""
-    for finder in sys.meta_path:
+    """Put the finder in place, once: that of the .pth file's function, which calls it by executing this file.
+
+    PEP 829's .start file calls it too. The function is replaced where it stands, for the import system may be just
+    iterating over sys.meta_path.
+    """
+    place = None
+    for position, finder in enumerate(sys.meta_path):
         if type(finder).__name__ == "TlsBootstrapPipFinder":
             return
+        if getattr(finder, "find_spec", None) is finder:  # nothing else is a finder and its own method
+            place = position
     directory = __file__.rpartition("/")[0]
-    TlsBootstrapPipFinder.directory = directory  # that of _tls_bootstrap
+    TlsBootstrapPipFinder.directory = globals().get("home") or directory  # that of _tls_bootstrap
     TlsBootstrapPipFinder.own = {"_tls_bootstrap_pip": directory}
-    sys.meta_path.insert(0, TlsBootstrapPipFinder())
+    if place is None:
+        sys.meta_path.insert(0, TlsBootstrapPipFinder())
+    else:
+        sys.meta_path[place] = TlsBootstrapPipFinder()
 
 
 start()

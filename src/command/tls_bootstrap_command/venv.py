@@ -14,18 +14,18 @@ from .guest import Guest, Workshop
 from .interpreters import Interpreter
 
 NAME = "_tls_bootstrap_pip.pth"
-OURS = "import sys; exec("  # what the first line of the file begins with
+OURS = "import sys; finder = lambda "  # what the file begins with
 
-# As the .pth of the hook package, and then the directory of the module, which need not be that of the hook.
-LINE = """\
-try:
- _path = {finder!r}
- if sys.version_info[0] == 2:
-  _names = {{'__name__': '_tls_bootstrap_pip_finder', '__file__': _path}}; exec(compile(open(_path).read(), _path, 'exec'), _names)
- else: exec(sys.modules.get('_frozen_importlib_external', sys.modules['_frozen_importlib']).SourceFileLoader('', _path)\
-.get_code(''), {{'__name__': '_tls_bootstrap_pip_finder', '__file__': _path}})
- if type(sys.meta_path[0]).__name__ == 'TlsBootstrapPipFinder': sys.meta_path[0].directory = {module!r}
-except Exception: pass"""
+# As the .pth of the hook package, but with full paths: of the finder, and of the module's directory, which need not be
+# that of the hook.
+LINE = (
+    "import sys; finder = lambda name, path=None, target=None: name[:4] in ('pip', 'pip.') and eval(compile({code}, '', 'exec'), "
+    "locals()) or None; finder.find_spec = finder.find_module = finder; sys.meta_path.insert(0, finder)\n"
+)
+CODE = (
+    "try:\n with open({finder!r}) as file: exec(compile(file.read(), file.name, 'exec'), "
+    "{{'__name__': '_tls_bootstrap_pip_finder', '__file__': file.name, 'home': {module!r}}})\nexcept Exception: pass"
+)
 
 
 def switch(directory, remove, off):
@@ -69,8 +69,8 @@ def _line(here, workshop):
     hook = system.facts["hook_directory"] or files.pip_hook()
     if hook is None:
         raise CommandError("%s/pip_hook is missing: reinstall the package tls-bootstrap" % files.LIBRARY)
-    code = LINE.format(finder=str(os.path.join(hook, "_tls_bootstrap_pip_finder.py")), module=str(module))
-    line = "%s%r)\n" % (OURS, code)
+    code = CODE.format(finder=str(os.path.join(hook, "_tls_bootstrap_pip_finder.py")), module=str(module))
+    line = LINE.format(code=repr(code))
     try:
         line.encode("ascii")
     except UnicodeError:

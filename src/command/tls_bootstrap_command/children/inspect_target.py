@@ -55,8 +55,16 @@ def pip_facts():
     return {"directory": directory, "path": path, "version": version, "modified": modified}
 
 
+def wake_hook():
+    """Ask the function of the hook's .pth file for pip, as an import does: it puts the finder into its own place."""
+    for finder in list(sys.meta_path):
+        if getattr(finder, "find_spec", None) is finder:
+            finder("pip")
+
+
 def interpreter_facts():
     finder = None
+    wake_hook()
     for candidate in sys.meta_path:
         if type(candidate).__name__ == "TlsBootstrapPipFinder":
             finder = candidate

@@ -24,14 +24,12 @@ def parse(words):
 def arm(hook, module_directory):
     """Put the finder of the hook in place, unless the installed hook has done so."""
     path = os.path.join(hook, "_tls_bootstrap_pip_finder.py")
-    names = {"__name__": "_tls_bootstrap_pip_finder", "__file__": path}
+    names = {"__name__": "_tls_bootstrap_pip_finder", "__file__": path, "home": module_directory}
     writes_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         with open(path, "rb") as stream:
             exec(compile(stream.read(), path, "exec"), names)
-        finder = sys.meta_path[0]
-        if finder.__class__ is names["TlsBootstrapPipFinder"]:
-            finder.directory = module_directory
+        if any(type(finder) is names["TlsBootstrapPipFinder"] for finder in sys.meta_path):
             __import__("_tls_bootstrap_pip")
     finally:
         sys.dont_write_bytecode = writes_bytecode
