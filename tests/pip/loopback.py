@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
 import ssl
 import sys
@@ -24,8 +25,18 @@ def throwaway_chain() -> tuple[bytes, bytes, bytes]:
     return _core.make_throwaway_chain(["localhost", "127.0.0.1"], 2)
 
 
+def encoded(password: str) -> str:
+    """What a client sends for the user "user" and this password."""
+    return base64.b64encode(f"user:{password}".encode()).decode("ascii")
+
+
 class Index:
-    """The index. Context manager; `connections` counts the completed handshakes, `requests` lists paths."""
+    """The index. Context manager; `connections` counts the completed handshakes, `requests` lists paths.
+
+    With `password` it answers only who names it; uploads are taken and forgotten.
+    """
+
+    password: str | None = None
 
     def __init__(self, directory: Path, files: dict[str, bytes]) -> None:
         authority, certificate, key = throwaway_chain()
@@ -55,11 +66,23 @@ class Index:
             def do_GET(self) -> None:
                 index.requests.append(self.path)
                 body = index.pages.get(self.path)
-                self.send_response(404 if body is None else 200)
+                if index.password and not self.headers.get("Authorization", "").endswith(encoded(index.password)):
+                    body = None
+                    self.send_response(401)
+                    self.send_header("WWW-Authenticate", 'Basic realm="index"')
+                else:
+                    self.send_response(404 if body is None else 200)
                 self.send_header("Content-Type", "text/html" if self.path.endswith("/") else "application/octet-stream")
                 self.send_header("Content-Length", str(len(body or b"")))
                 self.end_headers()
                 self.wfile.write(body or b"")
+
+            def do_POST(self) -> None:
+                index.requests.append(self.path)
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
             def log_message(self, *arguments: object) -> None:
                 pass
