@@ -39,6 +39,7 @@ _OTHERS = (
     Target("3.11", "bookworm", DISTRIBUTION),
     Target("3.13", "trixie", DISTRIBUTION, generation="Debian's with truststore"),
     Target("3.14", "sid", DISTRIBUTION),
+    Target("3.15", "sid", DISTRIBUTION, program="/usr/bin/python3.15"),  # reads the .start file (PEP 829), not the .pth
 )
 _GENERATIONS = {
     ("2.7", "1.5.4"): "1.5.4",

@@ -33,6 +33,8 @@ class Target:
     generation: str = ""
     #: The redistributor's patch for it, below the top of the project.
     patch: str = ""
+    #: A distribution's other interpreter that runs its pip; by default /usr/bin/pip3 is run.
+    program: str = ""
 
     @property
     def label(self) -> str:
@@ -144,9 +146,11 @@ def _recipe(suite: str) -> Recipe:
         return roots.BULLSEYE
     if suite == "trixie":
         return roots.TRIXIE
+    packages = ("python3", "ca-certificates", "python3-pip", "passwd")
+    if suite != "sid":
+        return Recipe(f"{suite}-pip", suite, packages)
     # An archive's mirror that is behind: what the root is for does not depend on the newest packages.
-    arguments = ('--aptopt=Acquire::Check-Valid-Until "false"',) if suite == "sid" else ()
-    return Recipe(f"{suite}-pip", suite, ("python3", "ca-certificates", "python3-pip", "passwd"), arguments=arguments)
+    return Recipe("sid-pip", suite, (*packages, "python3.15"), arguments=('--aptopt=Acquire::Check-Valid-Until "false"',))
 
 
 class RootPlace(Place):
@@ -156,7 +160,8 @@ class RootPlace(Place):
 
     def __init__(self, target: Target, work: Path) -> None:
         self.target = target
-        self._root = roots.unpack(_recipe(target.pip), work / f"root-{target.pip}", work / f"root-{target.pip}.log")
+        name = f"root-{target.pip}-{target.python}"
+        self._root = roots.unpack(_recipe(target.pip), work / name, work / f"{name}.log")
         self._count = 0
         source = published.portable_tree() / "py3" / "_tls_bootstrap"
         ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
@@ -192,7 +197,10 @@ class RootPlace(Place):
             if mode == HOOK:
                 self._install_hook()
             self._mode = mode
-        command = ["/usr/bin/pip3"] if mode == HOOK else ["/usr/bin/tls-bootstrap", "pip"]
+        program = self.target.program
+        command = [program, "-m", "pip"] if program else ["/usr/bin/pip3"]
+        if mode == RUNNER:
+            command = ["/usr/bin/tls-bootstrap", "pip", *(["--python", program] if program else [])]
         variables = {
             "PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_RETRIES": "0",
             "TMPDIR": directory[1], **environment,
