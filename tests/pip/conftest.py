@@ -107,9 +107,12 @@ def pip(index: Index) -> Callable[..., PipRun]:
 
 @pytest.fixture
 def check(launcher: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """check(*arguments) runs `tls-bootstrap check`; as root, where nobody can reach the interpreters."""
+    """check(*arguments) runs `tls-bootstrap check`; as root, where nobody can reach the interpreters.
 
-    def run(*arguments: str | Path, verb: str = "check", environment: dict[str, str] | None = None):
+    `terminal` is the file descriptor that it writes to instead of to pipes.
+    """
+
+    def run(*arguments: str | Path, verb: str = "check", environment: dict[str, str] | None = None, terminal: int | None = None):
         command = [str(launcher), verb, *map(str, arguments)]
         if os.geteuid() == 0:
             homes = [path for path in programs().values() if ".pyenv" in path.parts]
@@ -118,8 +121,8 @@ def check(launcher: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
                 command = [sys.executable, str(REACH), home, "--", *command]
         return subprocess.run(
             command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=terminal or subprocess.PIPE,
+            stderr=terminal or subprocess.PIPE,
             text=True,
             timeout=280,
             cwd="/",

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import textwrap
+import threading
 
 import pytest
 
@@ -40,6 +42,36 @@ def test_the_default_output_is_a_line_per_interpreter_and_tap(make, check):
     assert [line.split(" - ")[0] for line in lines[3:]] == [f"ok {number}" for number in range(1, count + 1)]
     assert done.stderr == ""
     assert "\033" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "environment, coloured", [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)]
+)
+def test_a_terminal_sees_progress_and_colour(make, check, environment, coloured):
+    """A pipe sees neither: every other test of the output."""
+    installation = make("3.9").add_pip().add_module()
+    ours, theirs = pty.openpty()
+    said = []
+
+    def read():
+        while True:
+            try:
+                said.append(os.read(ours, 65536))
+            except OSError:  # the other end was closed
+                return
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    code = check("--python", installation.python, environment=environment, terminal=theirs).returncode
+    os.close(theirs)
+    reader.join()
+    os.close(ours)
+    assert code == 2
+    text = b"".join(said).decode("utf-8")
+    assert f"\033[Kexamining {installation.python}" in text
+    answer = text.rpartition("\033[K")[2].splitlines()
+    assert ("\033[31m# " in answer[0], "\033[32mok " in text, "\033[31mnot ok " in text) == (coloured,) * 3
+    assert ("\033" in "".join(answer)) is coloured
 
 
 def test_several_interpreters_give_the_worst_answer(make, check):

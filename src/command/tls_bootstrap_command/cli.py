@@ -98,8 +98,9 @@ def run_check(options):
     if options.json:
         print(output.as_json(reports, code, files.version()))
     elif not options.quiet:
+        colour = output.wants_colour(sys.stdout)
         for line in output.tap(reports):
-            print(line)
+            print(output.coloured(line) if colour else line)
     if options.record:
         record.write(reports, code)
     return code

@@ -2,6 +2,8 @@
 """What the check prints: one line per interpreter, then TAP 13, or JSON."""
 
 import json
+import os
+import re
 
 from .errors import BROKEN, NO_PIP, NOT_USED, USED
 
@@ -55,6 +57,31 @@ def tap(reports):
         if point.passed is False and point.detail:
             lines.append("#   %s" % _plain(point.detail))
     return lines
+
+
+_RED, _GREEN, _YELLOW = "31", "32", "33"
+# What a line says -> how it looks on a terminal.
+_COLOURS = (
+    (re.compile("not ok "), _RED),
+    (re.compile("ok [^#]*# SKIP"), _YELLOW),
+    (re.compile("ok "), _GREEN),
+    (re.compile("# .*: BROKEN: "), _RED),
+    (re.compile("# .*: does not use _tls_bootstrap: "), _RED),
+    (re.compile("# .*: uses _tls_bootstrap "), _GREEN),
+)
+
+
+def wants_colour(stream):
+    """True for a terminal that can show colour, unless the user does not want any (NO_COLOR)."""
+    return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("NO_COLOR")
+
+
+def coloured(line):
+    """The line with the colour of what it says."""
+    for pattern, colour in _COLOURS:
+        if pattern.match(line):
+            return "\033[%sm%s\033[0m" % (colour, line)
+    return line
 
 
 def _plain(text):
