@@ -10,7 +10,8 @@ import shutil
 import pytest
 from loopback import SOURCE
 
-PAIRS = [("2.7", "20.3.4"), ("3.9", "20.3.4"), ("3.13", None)]
+#: An old pip and a new one for both; None is the one that came with the interpreter.
+PAIRS = [("2.7", "8.1.2"), ("2.7", "20.3.4"), ("3.6", "9.0.3"), ("3.13", None)]
 DOWNLOAD = ("download", "--no-deps", "--dest", "downloads", "tb-sample")
 
 
@@ -78,6 +79,11 @@ def lacks_a_name(core):
         stream.write("    SSLContext = SSLSocket = SSLObject = None\nsys.modules[__name__] = Lacking()\n")
 
 
+def lacks_one_name(core):
+    with open(core.parent / "__init__.py", "a", encoding="ascii") as stream:
+        stream.write("del SSLContext.set_alpn_protocols\n")
+
+
 FAULTS = [
     remove,
     truncate(0),
@@ -91,6 +97,7 @@ FAULTS = [
     wrong_machine,
     raises,
     lacks_a_name,
+    lacks_one_name,
     unreadable,
     unreadable_python,
     half_installed,
