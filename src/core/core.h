@@ -73,6 +73,18 @@ extern const char tb_set_exceptions_doc[];
 /* The name of an error library as programs know it ("SSL", "PEM", ...), or NULL. */
 const char *tb_library_name(int library);
 
+/* ---- bio.c --------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int (*write)(BIO *bio, const char *data, int length);
+    int (*read)(BIO *bio, char *data, int length);
+    long (*ctrl)(BIO *bio, int command, long number, void *pointer);
+    int (*destroy)(BIO *bio); /* or NULL */
+} tb_bio_functions;
+
+/* A new kind of BIO, or NULL.  Once per process for each: OpenSSL never gives type numbers back. */
+BIO_METHOD *tb_bio_method_new(const char *name, const tb_bio_functions *functions);
+
 /* ---- membio.c: MemoryBIO and the BIO that OpenSSL sees of it ---------------------------------- */
 
 #define TB_RECORD_HEADER 5 /* bytes: type, version, length (RFC 8446 section 5.1) */

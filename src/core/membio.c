@@ -387,12 +387,6 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
     }
 }
 
-static int bio_create(BIO *bio)
-{
-    BIO_set_init(bio, 1);
-    return 1;
-}
-
 static int bio_destroy(BIO *bio)
 {
     tb_membio *queue = BIO_get_data(bio);
@@ -403,18 +397,13 @@ static int bio_destroy(BIO *bio)
 }
 
 static pthread_once_t method_once = PTHREAD_ONCE_INIT;
-static BIO_METHOD *method; /* one per process: BIO type numbers are never given back */
+static BIO_METHOD *method;
 
 static void make_method(void)
 {
-    BIO_METHOD *made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "tls-bootstrap memory");
+    static const tb_bio_functions functions = {bio_write, bio_read, bio_ctrl, bio_destroy};
 
-    if (made != NULL && BIO_meth_set_write(made, bio_write) && BIO_meth_set_read(made, bio_read) &&
-        BIO_meth_set_ctrl(made, bio_ctrl) && BIO_meth_set_create(made, bio_create) &&
-        BIO_meth_set_destroy(made, bio_destroy))
-        method = made;
-    else
-        BIO_meth_free(made);
+    method = tb_bio_method_new("tls-bootstrap memory", &functions);
 }
 
 BIO *tb_membio_new_bio(tb_membio *queue)

@@ -79,24 +79,14 @@ static long socket_ctrl(BIO *bio, int command, long number, void *pointer)
     }
 }
 
-static int socket_create(BIO *bio)
-{
-    BIO_set_init(bio, 1);
-    return 1;
-}
-
 static pthread_once_t method_once = PTHREAD_ONCE_INIT;
-static BIO_METHOD *method; /* one per process: BIO type numbers are never given back */
+static BIO_METHOD *method;
 
 static void make_method(void)
 {
-    BIO_METHOD *made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "tls-bootstrap socket");
+    static const tb_bio_functions functions = {socket_write, socket_read, socket_ctrl, NULL};
 
-    if (made != NULL && BIO_meth_set_write(made, socket_write) && BIO_meth_set_read(made, socket_read) &&
-        BIO_meth_set_ctrl(made, socket_ctrl) && BIO_meth_set_create(made, socket_create))
-        method = made;
-    else
-        BIO_meth_free(made);
+    method = tb_bio_method_new("tls-bootstrap socket", &functions);
 }
 
 BIO *tb_socket_new_bio(tb_socket_transport *transport)
