@@ -67,7 +67,7 @@ pip-matrix-full: ## every operation with every pip, in both ways (takes long)
 refcounts: ## the unit suite again and again under a debug build of Python: references must not grow
 	@$(run) toolkit.refcounts
 
-lint: ## ruff on the Python, compiler warnings as errors on the C
+lint: ## ruff and vermin on the Python, clang-format and compiler warnings as errors on the C
 	@$(run) toolkit.lint
 
 audit: ## measure what the builds promise (build/audit/*.json); AUDIT="--only GATE,... --builds BUILD,..." for a part

@@ -274,8 +274,8 @@ PyObject *tb_connection_do_handshake(PyObject *object, PyObject *unused)
 
     (void)unused;
     /* Only before the first message: a server name callback may assign any context later. */
-    if (SSL_in_before(self->ssl) && (self->server_side ? tb_context_is_client_only(self->context)
-                                                       : tb_context_is_server_only(self->context)))
+    if (SSL_in_before(self->ssl) &&
+        (self->server_side ? tb_context_is_client_only(self->context) : tb_context_is_server_only(self->context)))
         return tb_raise(
             self->state, TB_SSL_ERROR, 0, __LINE__,
             "Cannot create a %s socket with a PROTOCOL_TLS_%s context: called a function you should not call",

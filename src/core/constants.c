@@ -166,7 +166,7 @@ static const struct bool_constant bool_constants[] = {
     {"HAS_TLSv1_2", HAVE_TLS1_2},
     {"HAS_TLSv1_3", HAVE_TLS1_3},
     {"HAS_PSK", HAVE_PSK},
-    {"HAS_PSK_TLS13", HAVE_PSK && HAVE_TLS1_3},
+    {"HAS_PSK_TLS13", HAVE_PSK &&HAVE_TLS1_3},
     {"HAS_PHA", HAVE_TLS1_3},
 };
 

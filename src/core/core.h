@@ -166,9 +166,9 @@ typedef struct {
     PyObject *incoming, *outgoing;              /* MemoryBIO, owned, NULL over a socket */
     tb_membio *incoming_queue, *outgoing_queue; /* borrowed from the two */
     tb_socket_transport transport;
-    pthread_mutex_t lock;           /* held during every use of `ssl` */
-    PyThreadState *thread;          /* of the operation in progress, while it runs without the GIL */
-    PyObject *pending_exception[3]; /* raised by a callback during the operation in progress */
+    pthread_mutex_t lock;              /* held during every use of `ssl` */
+    PyThreadState *thread;             /* of the operation in progress, while it runs without the GIL */
+    PyObject *pending_exception[3];    /* raised by a callback during the operation in progress */
     const SSL_CIPHER *overhead_cipher; /* for which the next is known, or NULL */
     size_t overhead;                   /* what encryption adds to a record, bytes; 0: not predictable */
     int server_side;

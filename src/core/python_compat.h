@@ -77,11 +77,11 @@ PyObject *tb_native_str_format(const char *format, ...) __attribute__((format(pr
 
 #ifdef TB_PYTHON2
 #define TB_NATIVE_FORMAT  "s" /* Py_BuildValue of a C string to native str: the same letter on both */
-#define tb_long_from_size  PyInt_FromSize_t
+#define tb_long_from_size PyInt_FromSize_t
 PyObject *tb_long_from_long(long value); /* an int where it fits, as 2.7's own modules return */
 #else
-#define tb_long_from_size  PyLong_FromSize_t
-#define tb_long_from_long  PyLong_FromLong
+#define tb_long_from_size PyLong_FromSize_t
+#define tb_long_from_long PyLong_FromLong
 #endif
 
 /* ---- types ----------------------------------------------------------------------------------- */

@@ -99,9 +99,8 @@ static PyObject *ssl_object_read(PyObject *object, PyObject *args, PyObject *kwa
     PyObject *connection = connection_of(object);
     PyObject *given[2] = {NULL, NULL}; /* length, buffer */
 
-    if (connection == NULL ||
-        (tb_plain_arguments(args, kwargs, given, 2) < 0 &&
-         !PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:read", names, &given[0], &given[1])))
+    if (connection == NULL || (tb_plain_arguments(args, kwargs, given, 2) < 0 &&
+                               !PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:read", names, &given[0], &given[1])))
         return NULL;
     return tb_connection_read(connection, given[0], given[1]);
 }
@@ -144,8 +143,7 @@ static PyMethodDef ssl_object_methods[] = {
                             "Returns up to len bytes of decrypted data, or reads them into buffer and returns their "
                             "number.")},
     [WRITE] = {"write", (PyCFunction)(void (*)(void))ssl_object_write, METH_VARARGS | METH_KEYWORDS,
-               TB_METHOD_DOC("write", "data",
-                             "Encrypts bytes-like data; returns how many of its bytes were taken.")},
+               TB_METHOD_DOC("write", "data", "Encrypts bytes-like data; returns how many of its bytes were taken.")},
     [END] = {NULL, NULL, 0, NULL},
 };
 
@@ -166,8 +164,11 @@ static PyType_Slot ssl_object_slots[] = {
 };
 
 static PyType_Spec ssl_object_spec = {
-    "_tls_bootstrap._core._SSLObject", sizeof(ssl_object), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, ssl_object_slots,
+    "_tls_bootstrap._core._SSLObject",
+    sizeof(ssl_object),
+    0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    ssl_object_slots,
 };
 
 int tb_ssl_object_type_add(PyObject *module, core_state *state)

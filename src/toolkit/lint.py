@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make lint`: ruff on all Python, the language floor of what runs on the target, C warnings as errors."""
+"""`make lint`: ruff on all Python, the language floor of what runs on the target, the C's format, its warnings as errors."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from toolkit import tools
 
 #: What runs under a frozen system Python or inside a distribution's build.
 TARGET_SIDE = ("src/_tls_bootstrap", "src/pip_hook", "src/command", "src/core", "src/openssl")
+#: C, by .clang-format.
+FORMATTED = ("src/core", "tests/bench", "tests/isolation")
 
 #: Names that the code uses only after finding out that they are there, on the side that has them.
 GUARDED = (
@@ -23,14 +25,16 @@ GUARDED = (
 
 def checks() -> dict[str, tuple[list[str], dict[str, str]]]:
     """Name of each check -> its command, and the environment variables it needs."""
-    vermin = [tools.python(), str(tools.environment() / "bin" / "vermin")]
+    vermin, clang_format = ([tools.python(), str(tools.environment() / "bin" / name)] for name in ("vermin", "clang-format"))
     # _compat.py is where the versions differ: by design no single version has all that it names.
     found = (path for place in TARGET_SIDE for path in sorted(Path(place).rglob("*.py")))
     sources = [str(path) for path in found if path.name != "_compat.py"]
+    formatted = [str(path) for place in FORMATTED for path in sorted(Path(place).glob("*.[ch]"))]
     guarded = [word for name in GUARDED for word in ("--exclude", name)]
     return {
         "ruff": ([*tools.command("ruff"), "check", "--no-cache", "."], {}),
         "vermin (2.7 and 3.4)": ([*vermin, "-t=2.7-", "-t=3.4-", "--violations", "--no-tips", "--quiet", *guarded, *sources], {}),
+        "clang-format": ([*clang_format, "--dry-run", "--Werror", *formatted], {}),
         "C warnings": ([sys.executable, "-m", "core.build", "--output", "build/lint"], {"WERROR": "1"}),
     }
 

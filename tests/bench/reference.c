@@ -107,13 +107,13 @@ static SSL_CTX *make_context(int server, const settings *wanted)
     SSL_CTX_set_min_proto_version(context, wanted->version);
     SSL_CTX_set_max_proto_version(context, wanted->version);
     if (SSL_CTX_set_ciphersuites(context, chosen->suite) != 1 ||
-        SSL_CTX_set_cipher_list(context, strcmp(wanted->key, "ec") == 0 ? chosen->cipher_ec : chosen->cipher_rsa) != 1 ||
+        SSL_CTX_set_cipher_list(context, strcmp(wanted->key, "ec") == 0 ? chosen->cipher_ec : chosen->cipher_rsa) !=
+            1 ||
         SSL_CTX_set1_groups_list(context, groups(wanted->group)) != 1)
         fail("ciphers or groups");
     /* What the module sets; see its context.c and connection.c. */
     SSL_CTX_set_options(context, SSL_OP_ALL | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-    SSL_CTX_set_mode(context,
-                     SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_id_context(context, (const unsigned char *)"reference", 9);
     snprintf(path, sizeof path, "%s/%s.%s", certificates, wanted->key, server ? "pem" : "crt");
     if (server) {
@@ -535,7 +535,8 @@ static void measure_threads(char **words)
     printf("{\"value\": %.6g}\n", (jobs[0].speed + jobs[1].speed) / alone);
 }
 
-/* ---- commands ------------------------------------------------------------------------------------------------------ */
+/* ---- commands ------------------------------------------------------------------------------------------------------
+ */
 
 static void say_hello(char **words)
 {
@@ -548,8 +549,8 @@ static const struct {
     int words;
     void (*act)(char **words);
 } commands[] = {
-    {"hello", 0, say_hello},          {"bulk", 4, measure_bulk},     {"handshake", 5, measure_handshake},
-    {"socket", 4, measure_socket},    {"context", 2, measure_context}, {"memory", 2, measure_memory},
+    {"hello", 0, say_hello},         {"bulk", 4, measure_bulk},       {"handshake", 5, measure_handshake},
+    {"socket", 4, measure_socket},   {"context", 2, measure_context}, {"memory", 2, measure_memory},
     {"threads", 2, measure_threads},
 };
 
