@@ -73,6 +73,11 @@ extern const char tb_set_exceptions_doc[];
 /* The name of an error library as programs know it ("SSL", "PEM", ...), or NULL. */
 const char *tb_library_name(int library);
 
+/* ---- hints.c: what would let through what was refused ------------------------------------------ */
+
+/* Names the setting that could allow what failed for this reason (may be NULL) or with this verify result; or NULL. */
+const char *tb_policy_hint(const char *reason, long verify_code);
+
 /* ---- bio.c --------------------------------------------------------------------------------------- */
 
 typedef struct {

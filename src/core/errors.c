@@ -108,10 +108,12 @@ static int set_text_attribute(PyObject *object, const char *name, const char *te
 
 static PyObject *describe(const error_description *error)
 {
-    char where[32];
+    const char *hint = tb_policy_hint(error->reason, error->verify_code);
+    char where[192];
     char prefix[160];
 
-    snprintf(where, sizeof where, "(_ssl.c:%d)", error->line);
+    /* The hint comes last: programs search the text for what `ssl` has in it. */
+    snprintf(where, sizeof where, "(_ssl.c:%d)%s%s", error->line, hint != NULL ? "; " : "", hint != NULL ? hint : "");
     if (error->library != NULL && error->reason != NULL)
         snprintf(prefix, sizeof prefix, "[%s: %s] ", error->library, error->reason);
     else if (error->library != NULL)

@@ -60,12 +60,26 @@ def test_the_setting_that_lets_an_old_index_through_is_named_and_does(ask, workp
     assert code == 1
     assert point["ok"] is False
     assert "`MinProtocol = TLSv1.1` and `CipherString = DEFAULT:@SECLEVEL=0` in /etc/tls-bootstrap/openssl.cnf" in target["next"]
+    assert "(allowed here: TLSv1.2 and later; the index then speaks TLSv1.1)" in target["next"]
     policy = workplace / "policy.cnf"
     policy.write_text("MinProtocol = TLSv1.1\nCipherString = DEFAULT:@SECLEVEL=0\n", encoding="ascii")
     policy.chmod(0o644)
     code, target, (point,) = ask(OLD, environment={"TLS_BOOTSTRAP_CONF": str(policy)})
     assert code == 0, target
     assert "TLSv1.1" in point["text"]
+
+
+@pytest.mark.parametrize("version, pip_version", [("2.7", "9.0.3"), ("3.9", "20.3.4"), ("3.13", "25.1.1")])
+def test_pips_own_message_names_where_the_setting_is(make, identity, version, pip_version):
+    """What the security defaults refuse works over an older `ssl`: whoever reads pip's error must learn whose rule it is."""
+    installation = make(version).add_pip(pip_version).add_module().add_hook()
+    authority = installation.root / "authority.pem"
+    authority.write_bytes(identity.authority)
+    with CellServers(identity, {}) as servers:
+        words = ["download", "-v", "--no-deps", "--dest", "got", "--index-url", f"{servers.index(OLD)}/simple", "pip"]
+        done = installation.run("-m", "pip", *words, environment={"PIP_CERT": str(authority)})
+    assert done.returncode == 1
+    assert "MinProtocol and MaxProtocol in /etc/tls-bootstrap/openssl.cnf" in done.stdout + done.stderr
 
 
 def test_an_unknown_authority_needs_no_setting_but_a_certificate(ask):

@@ -2,6 +2,7 @@
 """TLS connections in memory: SSLObject over MemoryBIOs, both versions, client and server."""
 
 import gc
+import re
 import weakref
 
 import pytest
@@ -125,6 +126,11 @@ def test_versions_that_do_not_overlap_fail_on_both_ends(certificates):
     with pytest.raises(tls.SSLError) as client_error:
         pair.client.do_handshake()
     assert client_error.value.reason == "TLSV1_ALERT_PROTOCOL_VERSION"
+    # Whose rule it is stands in the text, behind all that `ssl` has there too; the system's OpenSSL has the system's rules.
+    for error in (server_error.value, client_error.value):
+        text, _, hint = error.strerror.partition("; ")
+        assert re.search(r"^\[SSL: %s\] .* \(_ssl\.c:\d+\)$" % error.reason, text)
+        assert hint.endswith("MinProtocol and MaxProtocol in /etc/tls-bootstrap/openssl.cnf") == (tls._core.flavour == "bundled")
 
 
 def test_plain_http_is_told_apart(certificates):

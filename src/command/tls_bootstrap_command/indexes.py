@@ -153,5 +153,16 @@ def _advice(report, workshop, index, probed):
         # A certificate that is refused now shows that TLS was agreed on.
         if tried["error"] is None or (tried.get("verify_code") in _UNKNOWN_AUTHORITY + _NOT_IN_TIME + _WRONG_NAME):
             lines = " and ".join("`%s`" % line for line in settings.splitlines())
-            return "%s in %s, or in a file that TLS_BOOTSTRAP_CONF names, would let it through" % (lines, POLICY_FILE)
-    return "no setting of _tls_bootstrap lets it through: ask whoever runs the index which TLS versions it speaks"
+            spoken = "; the index then speaks %s" % tried["protocol"] if tried.get("protocol") else ""
+            return "%s in %s, or in a file that TLS_BOOTSTRAP_CONF names, would let it through (%s%s)" % (
+                lines, POLICY_FILE, _allowed(report.interpreter.module), spoken,
+            )
+    return "no setting of _tls_bootstrap lets it through: ask whoever runs the index which TLS versions it speaks (%s)" % (
+        _allowed(report.interpreter.module)
+    )
+
+
+def _allowed(module):
+    """The protocol versions of this side in words."""
+    first, last = (str(module[name]).replace("_", ".") for name in ("minimum", "maximum"))
+    return "allowed here: %s %s" % (first, "and later" if last.startswith("MAXIMUM") else "to " + last)
