@@ -20,9 +20,10 @@ EVERYWHERE = ("unit", "conformance", "isolation")
 ONCE = ("packages", "build", "bench")
 #: The same, each file by a pytest of its own: their files share nothing.
 ONCE_BY_FILE = ("pip",)
-#: About the check's liars, the ladder, what surrounds pip, patches: many real pips, a few minutes together. And
-#: instructions counted under callgrind.
-LONG = (*(f"tests/pip/test_{name}.py" for name in ("indexes", "ladder", "liars", "patches", "surroundings", "venv")), "tests/bench")
+#: About the check's liars, damaged files, the ladder, what surrounds pip, patches: many real pips, a few minutes together.
+#: And instructions counted under callgrind.
+_LONG_PIP = ("faults", "indexes", "ladder", "liars", "neighbours", "patches", "surroundings", "venv")
+LONG = (*(f"tests/pip/test_{name}.py" for name in _LONG_PIP), "tests/bench")
 
 
 def present(names: tuple[str, ...]) -> list[str]:
