@@ -26,15 +26,16 @@ LOOK_AT_NEIGHBOURS = """
 import json, sys
 sys.argv = ["/usr/bin/pip"]
 builtin_import = __import__
-try:
-    import http.client as http_client, urllib.request as opener, xmlrpc.client as xmlrpc
-except ImportError:
-    import httplib as http_client, urllib2 as opener, xmlrpclib as xmlrpc
+assert not {"http.client", "httplib"} & set(sys.modules)  # so pip's stack is the first to import it
+import pip._vendor.requests, pip._vendor.urllib3.util.ssl_, ssl
 try:
     from pip._internal.cli.main import main
 except ImportError:
     from pip._internal import main
-import pip._vendor.requests, pip._vendor.urllib3.util.ssl_, ssl
+try:
+    import http.client as http_client, urllib.request as opener, xmlrpc.client as xmlrpc
+except ImportError:
+    import httplib as http_client, urllib2 as opener, xmlrpclib as xmlrpc
 ours = sys.modules["_tls_bootstrap"]
 urllib3 = sys.modules["pip._vendor.urllib3.util.ssl_"]
 holders = [
