@@ -8,7 +8,9 @@ same names and does nothing: 3.12 and 3.13 keep some 80 bytes of every name that
 Python's own allocator gives an arena (256 KiB, 1 MiB from 3.10 on) back only when nothing at all is left in it, so one
 object that the interpreter forgets keeps all the memory around it, and a life that merely uses more seems to lose
 more. Every object is therefore taken from malloc (PYTHONMALLOC), and the bytes that malloc has given out are counted.
-2.7 knows no such setting; there the resident memory is what is compared.
+2.7 knows no such setting; there the resident memory is what is compared. That of one and the same loop differs by up to
+a megabyte from run to run (3.7: 2352 and 3308 KiB), so a loop that seems to grow is run again, and so is its yardstick:
+what leaks does so each time.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ from toolkit.interpreters import Interpreter
 #: Lives of the interpreter in one process: the published C half's in the oldest and the newest, and all others'.
 CYCLES = 1000
 SHORT_CYCLES = 100
+#: Runs of a loop that seems to grow.
+TRIES = 3
 #: KiB of resident memory by which two loops of the same code may differ: fragmentation.
 NOISE = 700
 #: Bytes given out by malloc by which they may differ: a table that doubles in one of them and not yet in the other.
@@ -174,6 +178,10 @@ class Task:
     loop: Loop
     cycles: int
 
+    def grows(self, grown: Growth, limit: Growth) -> bool:
+        """Whether the loop grew by more than its yardstick."""
+        return grown.above(limit, self.interpreter.version >= (3, 6))
+
 
 def tasks(build: Build) -> tuple[list[Task], list[str]]:
     """What is run for a build, and which interpreters cannot be embedded."""
@@ -227,10 +235,29 @@ def judge(build: Build, chosen: list[Task]) -> Verdict:
         if grown is None or limit is None:
             verdict.findings.append(f"{where}: {text if grown is None else 'the yardstick failed'}")
             continue
+        for _ in range(TRIES - 1):
+            if not task.grows(grown, limit):
+                break
+            verdict.seen.append(f"{where}: grew by {grown}, the yardstick by {limit}: run again")
+            grown, limit = _again(task, grown, limit)
         verdict.seen.append(f"{where}: grew by {grown}, the yardstick by {limit}")
-        if grown.above(limit, task.interpreter.version >= (3, 6)):
+        if task.grows(grown, limit):
             verdict.findings.append(f"{where}: grew by {grown}, {task.loop.yardstick or 'nothing'} by {limit}")
     return verdict
+
+
+def _again(task: Task, grown: Growth, limit: Growth) -> tuple[Growth, Growth]:
+    """One more run of a loop and of its yardstick: the least that each of them was ever seen to grow by."""
+    work = [(grown, task.loop.code, task.loop.file)]
+    if task.loop.yardstick:
+        work.append((limit, task.loop.yardstick, "-"))
+    least = [limit, limit]
+    for place, (before, code, file) in enumerate(work):
+        now, text = growth(task.interpreter, task.cycles, code, file)
+        if now is None:
+            raise BuildError(f"{task.interpreter.name}, {task.loop.name}: {text}")
+        least[place] = Growth(min(before.given_out, now.given_out), min(before.resident, now.resident))
+    return least[0], least[1]
 
 
 def control() -> Verdict:
