@@ -20,12 +20,14 @@ from toolkit import (
     audit_foreign,
     audit_interposition,
     audit_lifetime,
+    audit_others,
     audit_packages,
     audit_releases,
     audit_reproducible,
     audit_roots,
     audit_surroundings,
     builds,
+    deps,
     mounts,
     portable,
 )
@@ -45,6 +47,7 @@ GATES = (
     audit_releases.SYSTEM,
     audit_releases.OWN_COMPILER,
     audit_surroundings.GATE,
+    audit_others.GATE,
     audit_lifetime.GATE,
 )
 
@@ -111,6 +114,7 @@ def main(arguments: list[str]) -> int:
     unknown = set(only) - {gate.name for gate in GATES}
     if unknown:
         raise BuildError(f"--only: no gate named {', '.join(sorted(unknown))}")
+    deps.main(["--audit"])
     if not chosen.no_build:
         for name in builds.COMMANDS:
             builds.bring_up_to_date(name)

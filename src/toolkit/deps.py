@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make deps`: the distribution's packages and the tools that the build, the tests and the demo need.
 
-    python -m toolkit.deps [--print] [--life-cycle]
+    python -m toolkit.deps [--print] [--life-cycle] [--audit]
 
 Tells what is missing, then installs it as root; as another user it prints the command for root and exits 1. When
 nothing is missing it only says so.
@@ -65,6 +65,11 @@ LIFE_CYCLE = {
     "piuparts": "install, upgrade and purge the packages",
 }
 
+#: And for make audit alone.
+AUDIT = {
+    "libffi-dev": "ctypes of the Pythons that it builds from source",
+}
+
 # The distribution's tools run with the distribution's interpreters, whatever a user's PATH puts before them.
 ENVIRONMENT = dict(os.environ, PATH="/usr/sbin:/usr/bin:/sbin:/bin", DEBIAN_FRONTEND="noninteractive", LC_ALL="C")
 
@@ -101,9 +106,10 @@ def _install_command(names: list[str]) -> list[str]:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="toolkit.deps", description="Install what the build, tests and demo need.")
     parser.add_argument("--print", action="store_true", dest="only_print", help="tell what is missing, install nothing")
+    parser.add_argument("--audit", action="store_true", help="and what make audit needs")
     parser.add_argument("--life-cycle", action="store_true", help="and what make life-cycle and make pbuilder need")
     chosen = parser.parse_args(arguments)
-    packages = {**PACKAGES, **(LIFE_CYCLE if chosen.life_cycle else {})}
+    packages = {**PACKAGES, **(LIFE_CYCLE if chosen.life_cycle else {}), **(AUDIT if chosen.audit else {})}
     if not shutil.which("dpkg-query", path=ENVIRONMENT["PATH"]):
         raise BuildError("make deps knows Debian and Ubuntu; on other systems install by hand: " + " ".join(packages))
     wanted = missing(packages)

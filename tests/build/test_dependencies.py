@@ -30,6 +30,15 @@ def test_nothing_is_run_when_nothing_is_missing(monkeypatch, capsys):
     assert capsys.readouterr().out == "deps: all 1 packages and the tools are there\n"
 
 
+@pytest.mark.parametrize("option, group", [("--audit", "AUDIT"), ("--life-cycle", "LIFE_CYCLE")])
+def test_a_group_is_asked_for_only_where_it_is_needed(monkeypatch, capsys, option, group):
+    monkeypatch.setattr(deps, "PACKAGES", {"dpkg": "this test"})
+    monkeypatch.setattr(deps, group, {ABSENT: "this test"})
+    assert deps.main(["--print"]) == 0
+    assert deps.main(["--print", option]) == 1
+    assert f"missing: {ABSENT}" in capsys.readouterr().out
+
+
 def test_an_ordinary_user_is_told_the_command(one_missing, monkeypatch, capsys):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(deps, "install", lambda names: pytest.fail("it tried to install"))
