@@ -41,9 +41,7 @@ class Release:
         packages = [*_TOOLS]
         for version in self.versions:
             packages += [f"python{version}", f"libpython{version}-dev", f"libpython{version}-testsuite"]
-        # An archive's mirror that is behind: what the root is for does not depend on the newest packages.
-        arguments = ('--aptopt=Acquire::Check-Valid-Until "false"',) if self.suite == "sid" else ()
-        return Recipe(f"{self.suite}-conformance", self.suite, tuple(packages), arguments=arguments)
+        return Recipe(f"{self.suite}-conformance", self.suite, tuple(packages), arguments=roots.suite_options(self.suite))
 
 
 #: OpenSSL 1.1.1, 3.0, 3.5 and 3.6 in this order.

@@ -142,15 +142,10 @@ _BIND = ["sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"']
 
 
 def _recipe(suite: str) -> Recipe:
-    if suite == "bullseye":
-        return roots.BULLSEYE
-    if suite == "trixie":
-        return roots.TRIXIE
-    packages = ("python3", "ca-certificates", "python3-pip", "passwd")
     if suite != "sid":
-        return Recipe(f"{suite}-pip", suite, packages)
-    # An archive's mirror that is behind: what the root is for does not depend on the newest packages.
-    return Recipe("sid-pip", suite, (*packages, "python3.15"), arguments=('--aptopt=Acquire::Check-Valid-Until "false"',))
+        return roots.OF_SUITE[suite]
+    packages = ("python3", "ca-certificates", "python3-pip", "passwd", "python3.15")
+    return Recipe("sid-pip", suite, packages, arguments=roots.suite_options(suite))
 
 
 class RootPlace(Place):

@@ -117,7 +117,8 @@ def _key(source: Source, wanted: Wanted) -> str:
     tools = run(["dpkg-query", "--show", "dpkg-dev", "debhelper", "dh-python"], errors_apart=True).output
     where = enterprise_root.recipe().key() if wanted.release.family == "rpm" and not wanted.versions else ""
     return cache.key_of(
-        repr(_FORMAT), source.digest(wanted.sources), digest_of(binaries), repr(wanted.release), repr(wanted), tools, where,
+        repr(_FORMAT), source.digest(wanted.sources), digest_of(binaries), wanted.release.substance,
+        repr((wanted.machines, wanted.sources, wanted.versions)), tools, where,
     )  # fmt: skip
 
 

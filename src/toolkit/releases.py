@@ -12,7 +12,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,11 @@ _END = "<!-- end of the release matrix -->"
 
 #: The glibc that portable binaries are made for (toolkit.portable).
 _OLDEST_GLIBC = (2, 17)
+
+
+#: What is confirmed or not: of every release, and of those that have dpkg.
+FACTS = ("pythons", "pip", "openssl", "glibc", "gcc", "tools", "support")
+DEB_FACTS = ("debhelper", "standards")
 
 
 class MatrixError(ValueError):
@@ -95,7 +100,11 @@ class Release:
     stand_in: str
     #: The day on which they were last seen installed and proven there by its manager; empty: not yet.
     shown: str
-    #: Fields whose value is not confirmed.
+    #: The facts of FACTS that a test compares with the release itself, in a root of it.
+    seen: tuple[str, ...]
+    #: Those that its vendor, or a public record of a build on it, tells.
+    read: tuple[str, ...]
+    #: Those of neither kind.
     unconfirmed: tuple[str, ...]
     #: Highest stable compat level of its debhelper, and its policy version; 0 and empty for RPM.
     debhelper: int = 0
@@ -110,6 +119,13 @@ class Release:
     def system_python3(self) -> Stack:
         """The Python 3 that the vendor's own programs run with."""
         return next(stack for stack in self.stacks if stack.id == "python3")
+
+    @property
+    def substance(self) -> str:
+        """What packages are made of it, as a text that is the same in every process: not how well it is known."""
+        told = {name: value for name, value in asdict(self).items() if name not in ("shown", "seen", "read", "unconfirmed")}
+        # A set has another order in each process.
+        return json.dumps(told, sort_keys=True, default=sorted)
 
     @property
     def proof(self) -> str:
@@ -140,7 +156,7 @@ def _release(row: dict[str, Any]) -> Release:
             "architectures": tuple(row["architectures"]),
             "flavours": tuple(row["flavours"]),
             "support": tuple((plan, end) for plan, end in row["support"]),
-            "unconfirmed": tuple(row["unconfirmed"]),
+            **{kind: tuple(row[kind]) for kind in ("seen", "read", "unconfirmed")},
         })
     except (KeyError, TypeError) as error:
         raise _fail(name, f"field missing or of another form: {error}") from error
@@ -158,16 +174,23 @@ def _check(release: Release) -> None:
             raise _fail(release.name, f"support ends '{end}': expected YYYY-MM or YYYY-MM-DD")
     if release.shown and not release.stand_in:
         raise _fail(release.name, "shown where? stand_in is empty")
+    told = sorted([*release.seen, *release.read, *release.unconfirmed])
+    wanted = sorted(FACTS + (DEB_FACTS if release.family == "deb" else ()))
+    if told != wanted:
+        rule = f"each of {', '.join(wanted)} belongs into one of seen, read and unconfirmed"
+        raise _fail(release.name, f"{rule}; found {', '.join(told)}")
+    if release.seen and release.stand_in != release.codename:
+        raise _fail(release.name, f"seen where? Its stand-in is {release.stand_in or 'empty'}")
     if not any(stack.id == "python3" for stack in release.stacks):
         raise _fail(release.name, "no stack python3")
 
 
-def parse(text: str) -> tuple[Release, ...]:
-    """The releases of a text like releases.json's. Raises MatrixError for what cannot be."""
+def parse(text: str, part: str = "releases") -> tuple[Release, ...]:
+    """The releases of one list in a text like releases.json's. Raises MatrixError for what cannot be."""
     try:
-        rows = json.loads(text)["releases"]
+        rows = json.loads(text)[part]
     except (ValueError, KeyError, TypeError) as error:
-        raise MatrixError(f"{_DATA.name}: not JSON with a list 'releases': {error}") from error
+        raise MatrixError(f"{_DATA.name}: not JSON with a list '{part}': {error}") from error
     releases = tuple(_release(row) for row in rows)
     for release in releases:
         _check(release)
@@ -184,9 +207,15 @@ def matrix() -> tuple[Release, ...]:
     return parse(_DATA.read_text(encoding="utf-8"))
 
 
+@functools.lru_cache(maxsize=1)
+def in_development() -> tuple[Release, ...]:
+    """Releases to come: built from source and examined, so that what they change is met early; nothing is published for them."""
+    return parse(_DATA.read_text(encoding="utf-8"), "in_development")
+
+
 def by_name(name: str) -> Release:
-    """The release of this name or codename. Raises MatrixError that lists what there is."""
-    for release in matrix():
+    """The release of this name or codename, one in development too. Raises MatrixError that lists what is served."""
+    for release in (*matrix(), *in_development()):
         if name in (release.name, release.codename):
             return release
     raise MatrixError(f"RELEASE={name}: no such release; there are {', '.join(release.name for release in matrix())}")
@@ -203,14 +232,20 @@ def newest_debian() -> Release:
 
 
 _HEADER = (
-    "release", "Python 2", "Python 3", "more stacks", "OpenSSL", "glibc", "pip (2 / 3)", "tools", "packages for", "support ends",
+    "release", "Python 2", "Python 3", "more stacks", "OpenSSL", "glibc", "gcc", "pip (2 / 3)", "tools", "debhelper",
+    "packages for", "support ends",
     "proven here",
 )  # fmt: skip
 
 
+#: What stands behind a cell, and what it means.
+LEGEND = "* compared here with the release itself; ? not confirmed; the rest as its vendor or a public record of a build tells."
+
+
 def _row(release: Release) -> list[str]:
-    def unsure(field: str, text: str) -> str:
-        return f"{text} ?" if field in release.unconfirmed else text
+    def marked(fact: str, text: str) -> str:
+        mark = " ?" if fact in release.unconfirmed else " *" if fact in release.seen else ""
+        return text if text == "-" else f"{text}{mark}"
 
     pythons = {stack.id: stack for stack in release.stacks}
     two, three = pythons.get("python2"), pythons["python3"]
@@ -218,13 +253,15 @@ def _row(release: Release) -> list[str]:
     tools = " ".join(f"{name} {number}" for name, number in release.tools.items())
     return [
         release.title,
-        two.release if two else "-",
-        three.release,
-        " ".join(others) or "-",
-        unsure("openssl", release.openssl),
-        unsure("glibc", release.glibc),
-        unsure("pip", f"{(two.pip if two else '') or '-'} / {three.pip}"),
-        unsure("tools", tools),
+        marked("pythons", two.release if two else "-"),
+        marked("pythons", three.release),
+        marked("pythons", " ".join(others) or "-"),
+        marked("openssl", release.openssl),
+        marked("glibc", release.glibc),
+        marked("gcc", release.gcc),
+        marked("pip", f"{(two.pip if two else '') or '-'} / {three.pip}"),
+        marked("tools", tools),
+        marked("debhelper", str(release.debhelper)) if release.debhelper else "-",
         f"{release.codename}: {' '.join(release.architectures)}",
         ", ".join(f"{end} ({plan})" for plan, end in release.support),
         release.proof,
@@ -236,6 +273,12 @@ def rows() -> list[list[str]]:
     return [list(_HEADER), *(_row(release) for release in matrix())]
 
 
+def columns(names: Sequence[str]) -> list[list[str]]:
+    """Some columns of it, by their heads."""
+    wanted = [_HEADER.index(name) for name in names]
+    return [[line[column] for column in wanted] for line in rows()]
+
+
 def table() -> str:
     """The matrix in columns, for a terminal."""
     lines = rows()
@@ -245,10 +288,12 @@ def table() -> str:
 
 def markdown() -> str:
     """The matrix as README.md has it, between its two marks: the columns that a user asks for."""
-    wanted = [_HEADER.index(name) for name in ("release", "Python 2", "Python 3", "more stacks", "packages for", "proven here")]
-    lines = [" | ".join(line[column] for column in wanted) for line in rows()]
+    wanted = ("release", "Python 2", "Python 3", "more stacks", "packages for", "proven here")
+    lines = [" | ".join(line) for line in columns(wanted)]
     lines.insert(1, "|".join(["---"] * len(wanted)))
-    return "\n".join([_BEGIN, *(f"| {line} |" if "---" not in line else f"|{line}|" for line in lines), _END])
+    table = [f"| {line} |" if "---" not in line else f"|{line}|" for line in lines]
+    text = "\n".join([*table, "", LEGEND]).replace("*", "\\*")
+    return f"{_BEGIN}\n{text}\n{_END}"
 
 
 def with_table(readme: str) -> str:
@@ -272,7 +317,9 @@ def main(arguments: Sequence[str]) -> int:
             print("README.md: table written from the matrix")
         else:
             print(table())
-            print("? not confirmed. Ubuntu and RHEL themselves are not at hand here; Debian's cells are compared with its roots.")
+            print(LEGEND)
+            later = ", ".join(release.title for release in in_development())
+            print(f"Built from source and examined, but not published: {later}.")
     except MatrixError as error:
         print(f"matrix: {error}", file=sys.stderr)
         return 2

@@ -142,6 +142,12 @@ def mirror() -> str:
     raise CommandError(f"apt on this machine lists no archive for {codename or 'its release'}: run apt-get update")
 
 
+def suite_options(suite: str) -> tuple[str, ...]:
+    """What mmdebstrap is told for one of Debian's suites, as a recipe's arguments."""
+    # A mirror that is behind: a root does not depend on the newest packages. Stable suites never expire.
+    return ('--aptopt=Acquire::Check-Valid-Until "false"',) if suite == "sid" else ()
+
+
 def _make(recipe: Recipe, work: Path, log: Path) -> None:
     # APT::Sandbox::User: the cache directory need not be readable to _apt.
     run(
@@ -245,7 +251,11 @@ BULLSEYE_PYTHON2 = Recipe(
     "bullseye-python2", "bullseye", (*_PYTHON3, "python2.7"),
     finish=_install_pip_for_python2, wheels=("pip==20.3.4",),
 )
+BOOKWORM = Recipe("bookworm", "bookworm", (*_PYTHON3, "python3-pip", "passwd"))
 TRIXIE = Recipe("trixie", "trixie", (*_PYTHON3, "python3-pip", "passwd"))
+SID = Recipe("sid", "sid", (*_PYTHON3, "python3-pip", "passwd"), arguments=suite_options("sid"))
+#: A root of each of Debian's suites with its own Python 3 and pip.
+OF_SUITE = {recipe.suite: recipe for recipe in (BULLSEYE, BOOKWORM, TRIXIE, SID)}
 RPM = Recipe(
     "rpm", "bullseye", (*_PYTHON3, "python2.7", "dnf", "rpm", "gnupg", "make"),
     finish=_become_rpm_root, wheels=tuple(_EL_STACKS.values()), revision=4,

@@ -18,6 +18,10 @@ pre { background: #f3f3f3; padding: .8em; overflow-x: auto } h2 { margin-top: 2e
 """
 
 
+#: What a person who looks for packages asks; `make matrix` has the rest.
+_COLUMNS = ("release", "Python 2", "Python 3", "more stacks", "packages for", "support ends", "proven here")
+
+
 def _escape(text: str) -> str:
     return html.escape(text, quote=True)
 
@@ -26,10 +30,13 @@ def _commands(release: Release, url: str) -> str:
     """What an administrator types as root, from nothing to the installed hook."""
     if release.family == "rpm":
         manager = "yum" if "yum" in release.tools else "dnf"
+        where = f"{url}/{repository.YUM}/{release.codename}/$(uname -m)/{RELEASE}-VERSION-1{release.suffix}.noarch.rpm"
         return (
-            f"curl -o /etc/pki/rpm-gpg/{repository.YUM_KEY} {url}/{repository.YUM}/{repository.YUM_KEY}\n"
-            f"{manager} install {url}/{repository.YUM}/{release.codename}/$(uname -m)/"
-            f"{RELEASE}-VERSION-1{release.suffix}.noarch.rpm\n{manager} install tls-bootstrap-pip"
+            f"curl -o {repository.YUM_KEY_PATH} {url}/{repository.YUM}/{repository.YUM_KEY}\n"
+            # Without these two what comes by an address is installed unverified.
+            f"rpm --import {repository.YUM_KEY_PATH}\n"
+            f"{manager} --setopt=localpkg_gpgcheck=1 install {where}\n"
+            f"{manager} install tls-bootstrap-pip"
         )
     path, text = repository.apt_source(f"{url}/{repository.APT}", release)
     return (
@@ -45,7 +52,7 @@ def _files(release: Release, top: Path) -> Sequence[Path]:
 
 def page(top: Path, served: Sequence[Release], version: str, url: str) -> str:
     """The page for repositories in ``top`` whose address is ``url``."""
-    header, *lines = releases.rows()
+    header, *lines = releases.columns(_COLUMNS)
     known = {release.title: release for release in served}
     parts = [
         "<!DOCTYPE html>", '<html lang="en"><head><meta charset="utf-8"><title>tls-bootstrap packages</title>',
@@ -55,7 +62,7 @@ def page(top: Path, served: Sequence[Release], version: str, url: str) -> str:
         "<p>Modern TLS for the pip of a frozen system Python. Packages and indexes are signed; plain http is enough, since the "
         "signatures protect them. Check the key's fingerprint by another way than this page: <code>@FINGERPRINT@</code>. "
         '<a href="SHA256SUMS">SHA256SUMS</a> (<a href="SHA256SUMS.asc">signature</a>) names every file.</p>',
-        "<h2>Releases</h2><p>A question mark: not confirmed.</p><table><tr>",
+        f"<h2>Releases</h2><p>{_escape(releases.LEGEND)}</p><table><tr>",
         *(f"<th>{_escape(cell)}</th>" for cell in header), "</tr>",
     ]  # fmt: skip
     for line in lines:

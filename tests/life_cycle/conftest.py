@@ -51,10 +51,6 @@ def server(repositories, work):
         yield running
 
 
-BOOKWORM = roots.Recipe("bookworm", "bookworm", ("python3", "ca-certificates", "python3-pip"))
-RECIPES = {"bullseye": roots.BULLSEYE, "bookworm": BOOKWORM, "trixie": roots.TRIXIE}
-
-
 @pytest.fixture
 def make_root(work):
     """Fresh roots by release: the one that stands for it, removed after the test."""
@@ -68,7 +64,7 @@ def make_root(work):
                 pytest.skip(missing)  # names the interpreters that this machine lacks
             recipe = enterprise_root.recipe()
         else:
-            recipe = RECIPES[release.stand_in]
+            recipe = roots.OF_SUITE[release.stand_in]
         log = work / f"{name}.log"
         log.unlink(missing_ok=True)
         root = roots.unpack(recipe, work / "roots" / name, log)
