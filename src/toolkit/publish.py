@@ -27,7 +27,7 @@ from toolkit.sbom import sha256
 
 _WORK = TOP / "build" / "publish"
 _DIST = TOP / "dist"
-_REPO = _DIST / "repo"
+REPO = _DIST / "repo"
 #: Seconds that the portable binaries of one machine may take, OpenSSL's included.
 _COMPILING = 3600
 
@@ -41,6 +41,8 @@ def _chosen(kind: str, name: str) -> list[Wanted]:
     everything = published.everything()
     if name:
         release = releases.by_name(name)
+        if release not in releases.matrix():
+            raise MatrixError(f"RELEASE={name}: nothing is published for {release.title}; make pbuilder builds from source for it")
         if kind != "repo" and release.family != kind:
             raise MatrixError(f"RELEASE={name}: {release.title} has no .{kind} packages; make {release.family} makes its own")
         return [item for item in everything if item.release is release]
@@ -91,7 +93,10 @@ def complete(made: Publication) -> None:
     sums = "".join(f"{sha256(path)}  {path.relative_to(made.target)}\n" for path in files)
     (made.target / "SHA256SUMS").write_text(sums, encoding="utf-8")
     made.key.sign_detached(made.target / "SHA256SUMS", made.target / "SHA256SUMS.asc")
-    if found := releases_gate.findings(made.target, made.releases):
+    found = releases_gate.findings(made.target, made.releases)
+    for release in made.releases:
+        found += releases_gate.lost(release, made.previous, made.target, published.KEPT)
+    if found:
         raise CommandError("the gate refuses to publish:\n" + "\n".join(f"  {line}" for line in found))
 
 
@@ -100,11 +105,11 @@ def _repository(wanted: Sequence[Wanted], tell: Tell) -> None:
     home = Path(os.environ.get("KEY_HOME") or Path(cache.root(), "test-key"))
     if not os.environ.get("KEY_HOME"):
         tell(f"signing with the test key in {home} (KEY_HOME=DIR names a GnuPG home with yours)")
-    published.publish(built, _REPO, _WORK, home, tell, finish=complete)
+    published.publish(built, REPO, _WORK, home, tell, finish=complete)
     for item in wanted:
-        tell(f"{item.release.title}: versions {', '.join(sorted(releases_gate.listed_versions(item.release, _REPO)))}")
-    size = sum(path.stat().st_size for path in _REPO.rglob("*") if path.is_file())
-    tell(f"{_REPO.relative_to(TOP)}: {len(packages_in(_REPO))} packages, {size / 1e6:.0f} MB")
+        tell(f"{item.release.title}: versions {', '.join(sorted(releases_gate.listed_versions(item.release, REPO)))}")
+    size = sum(path.stat().st_size for path in REPO.rglob("*") if path.is_file())
+    tell(f"{REPO.relative_to(TOP)}: {len(packages_in(REPO))} packages, {size / 1e6:.0f} MB")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -176,6 +176,19 @@ def listed_versions(release: Release, top: Path) -> set[str]:
     return found
 
 
+def lost(release: Release, before: Path, top: Path, kept: int) -> Iterator[str]:
+    """Versions that the repositories in ``before`` offer, that are among the newest ``kept``, and that ``top`` does not offer."""
+    places = (before / repository.APT / "dists" / release.codename, before / repository.YUM / release.codename)
+    if not any(place.is_dir() for place in places):
+        return
+    offered = listed_versions(release, top)
+    everything = offered | listed_versions(release, before)
+    newest = sorted(everything, key=lambda version: _number(version.split("-")[0]))[-kept:]
+    for version in newest:
+        if version not in offered:
+            yield f"{release.codename}: version {version} was published and is offered no more"
+
+
 def findings(top: Path, releases: Sequence[Release]) -> list[str]:
     """All that is wrong with the repositories in ``top``; empty means that they may be published."""
     found: list[str] = []

@@ -171,3 +171,23 @@ def test_the_indexes_name_the_versions_that_are_there(published_repositories):
     assert {version.split("-")[0] for version in releases_gate.listed_versions(DEBIAN, published_repositories)} == {"0.1.0"}
     (index,) = (published_repositories / repository.yum_part(EL9, "x86_64")).rglob("*primary.xml.gz")
     assert re.search(rb'ver="0.1.0"', gzip.decompress(index.read_bytes()))
+
+
+def index_of(top, *versions):
+    """An apt suite's index that offers some versions, or none."""
+    place = top / repository.APT / "dists" / DEBIAN.codename / "main" / "binary-amd64"
+    place.mkdir(parents=True)
+    text = "\n".join(f"Package: tls-bootstrap\nSection: admin\nVersion: {version}-1{DEBIAN.suffix}\n" for version in versions)
+    (place / "Packages").write_text(text)
+    return top
+
+
+def test_a_version_that_is_offered_no_more_is_found(tmp_path):
+    before = index_of(tmp_path / "before", "0.8.0", "0.9.0", "0.10.0")
+    kept = index_of(tmp_path / "kept", "0.10.0", "0.11.0")
+    assert list(releases_gate.lost(DEBIAN, before, kept, 2)) == []
+    lost = index_of(tmp_path / "lost", "0.11.0")
+    assert list(releases_gate.lost(DEBIAN, before, lost, 2)) == [
+        f"bullseye: version 0.10.0-1{DEBIAN.suffix} was published and is offered no more"
+    ]
+    assert list(releases_gate.lost(DEBIAN, tmp_path / "never", lost, 2)) == []
