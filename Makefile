@@ -14,7 +14,7 @@ export PYTHON
 run = PYTHONPATH=src PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build portable check install install-module install-hook install-command demo test conformance pip-matrix pip-matrix-full refcounts lint audit bench deb rpm repo dsc stdeb pbuilder life-cycle matrix control clean
+.PHONY: help deps build portable check install install-module install-hook install-command demo test conformance pip-matrix pip-matrix-full refcounts lint audit bench deb rpm repo dsc stdeb pbuilder debian-checks life-cycle matrix control clean
 
 help: ## list the verbs
 	@echo "usage: make VERB [VARIABLE=value ...]"
@@ -67,7 +67,7 @@ pip-matrix-full: ## every operation with every pip, in both ways (takes long)
 refcounts: ## the unit suite again and again under a debug build of Python: references must not grow
 	@$(run) toolkit.refcounts
 
-lint: ## ruff and vermin on the Python, clang-format and compiler warnings as errors on the C
+lint: ## ruff and vermin on the Python, clang-format and compiler warnings as errors on the C, rpmlint on the specs
 	@$(run) toolkit.lint
 
 audit: ## measure what the builds promise (build/audit/*.json); AUDIT="--only GATE,... --builds BUILD,..." for a part
@@ -90,6 +90,9 @@ stdeb: ## the quick door: sdist with OpenSSL, then a .deb by stdeb, in dist/stde
 
 pbuilder: ## a release's packages from source in a clean root without network, in dist/pbuilder (RELEASE=, FLAVOUR=; root)
 	@$(run) toolkit.packages_clean --release "$(or $(RELEASE),debian-12)" --flavour $(FLAVOUR)
+
+debian-checks: ## lintian, autopkgtest and piuparts of a release on what make pbuilder left (RELEASE=, FLAVOUR=; root)
+	@$(run) toolkit.debian_checks --release "$(or $(RELEASE),debian-12)" --flavour $(FLAVOUR)
 
 life-cycle: repo ## installation to removal of every release's packages on real managers: kills, full disks, hand-over (root)
 	@$(run) toolkit.life_cycle $(LIFE_CYCLE)

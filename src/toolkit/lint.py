@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make lint`: ruff on all Python, the language floor of what runs on the target, the C's format, its warnings as errors."""
+"""`make lint`: ruff on all Python, the target side's language floor, the C's format, its warnings as errors, rpmlint on the specs.
+
+What lintian and rpmlint say of the packages themselves is examined where packages are made: make debian-checks, make test.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +34,12 @@ def checks() -> dict[str, tuple[list[str], dict[str, str]]]:
     sources = [str(path) for path in found if path.name != "_compat.py"]
     formatted = [str(path) for place in FORMATTED for path in sorted(Path(place).glob("*.[ch]"))]
     guarded = [word for name in GUARDED for word in ("--exclude", name)]
+    specs = sorted(str(path) for path in Path("rpm").glob("*.spec"))
     return {
         "ruff": ([*tools.command("ruff"), "check", "--no-cache", "."], {}),
         "vermin (2.7 and 3.4)": ([*vermin, "-t=2.7-", "-t=3.4-", "--violations", "--no-tips", "--quiet", *guarded, *sources], {}),
         "clang-format": ([*clang_format, "--dry-run", "--Werror", *formatted], {}),
+        "rpmlint": (["/usr/bin/rpmlint", "--config", "rpm/tls-bootstrap.rpmlintrc.toml", *specs], {}),
         "C warnings": ([sys.executable, "-m", "core.build", "--output", "build/lint"], {"WERROR": "1"}),
     }
 
@@ -44,9 +49,12 @@ def main(arguments: list[str]) -> int:
         raise BuildError("make lint takes no arguments")
     failed = []
     for name, (command, variables) in checks().items():
-        done = subprocess.run(
-            command, env=os.environ | variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-        )
+        try:
+            done = subprocess.run(
+                command, env=os.environ | variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+            )
+        except FileNotFoundError as error:
+            raise BuildError(f"{name}: {error.filename} is not there; make deps installs it") from error
         print(f"{'ok  ' if done.returncode == 0 else 'FAIL'} {name}", flush=True)
         if done.returncode:
             print(done.stdout)

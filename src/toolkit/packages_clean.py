@@ -25,7 +25,7 @@ from toolkit.packages_debian import build_source
 from toolkit.releases import TOP, MatrixError, Release
 
 WORK = TOP / "build" / "pbuilder"
-_ENVIRONMENT = {**CLEAN_ENVIRONMENT, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+ENVIRONMENT = {**CLEAN_ENVIRONMENT, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 #: An hour: OpenSSL is compiled, perhaps on a busy machine.
 _LIMIT = 3600
 
@@ -41,20 +41,21 @@ HOOKDIR=""
 """
 
 
-def _base(release: Release) -> Path:
-    """The clean root that a build starts from, as pbuilder wants it."""
+def root_archive(release: Release, variant: str) -> Path:
+    """A clean root of the release as a .tar.gz: mmdebstrap's variant buildd, or apt, which has nothing to build with."""
 
     def make(target: Path) -> None:
         # With apt's lists: pbuilder asks it for what a build depends on.
-        options = ["--mode=root", "--variant=buildd", "--skip=cleanup/apt", '--aptopt=APT::Sandbox::User "root"']
-        log = WORK / f"base-{release.codename}.log"
-        run(["mmdebstrap", *options, release.codename, target, roots.mirror()], timeout=_LIMIT, log=log)
+        options = ["--mode=root", f"--variant={variant}", "--skip=cleanup/apt", '--aptopt=APT::Sandbox::User "root"']
+        log = WORK / f"{variant}-{release.codename}.log"
+        words = ["mmdebstrap", *options, *roots.suite_options(release.codename), release.codename, target, roots.mirror()]
+        run(words, timeout=_LIMIT, log=log)
 
-    return cached("pbuilder", f"2 {release.codename} {os.uname().machine}", f"{release.codename}.tar.gz", make)
+    return cached("pbuilder", f"3 {variant} {release.codename} {os.uname().machine}", f"{release.codename}.tar.gz", make)
 
 
-def build(source: Source, release: Release, flavour: str, target: Path) -> list[Path]:
-    """The .deb files, built by pbuilder into ``target``. Raises CommandError when a step fails."""
+def build(source: Source, release: Release, flavour: str, result: Path) -> list[Path]:
+    """The .deb files, built by pbuilder into ``result`` beside the source package and .changes; CommandError when a step fails."""
     WORK.mkdir(parents=True, exist_ok=True)
     log = WORK / f"{release.codename}-{flavour}.log"
     log.unlink(missing_ok=True)
@@ -63,35 +64,46 @@ def build(source: Source, release: Release, flavour: str, target: Path) -> list[
     (place / "build").mkdir(parents=True)
     dsc, tree = build_source(source, place, release, log, flavour)
     shutil.rmtree(tree)
-    roots.remove_tree(target)
-    target.mkdir(parents=True)
+    roots.remove_tree(result)
+    result.mkdir(parents=True)
     configuration = place / "pbuilderrc"
-    text = _CONFIGURATION.format(base=_base(release), place=place / "build", result=target)
+    text = _CONFIGURATION.format(base=root_archive(release, "buildd"), place=place / "build", result=result)
     configuration.write_text(text, encoding="utf-8")
     jobs = ["--debbuildopts", f"-j{os.cpu_count() or 1}"]
-    run(["pbuilder", "build", "--configfile", configuration, *jobs, dsc], environment=_ENVIRONMENT, log=log, timeout=_LIMIT)
+    run(["pbuilder", "build", "--configfile", configuration, *jobs, dsc], environment=ENVIRONMENT, log=log, timeout=_LIMIT)
     roots.remove_tree(place)
-    return sorted(target.glob("*.deb"))
+    return sorted(result.glob("*.deb"))
+
+
+def chosen(name: str, flavour: str) -> Release:
+    """The release that a person names, where it can be built from source here in this flavour; MatrixError where not."""
+    release = releases.by_name(name)
+    if release.stand_in != release.codename:
+        every = (*releases.matrix(), *releases.in_development())
+        there = " ".join(each.name for each in every if each.stand_in == each.codename)
+        raise MatrixError(f"RELEASE={name}: clean roots are at hand for {there} only")
+    if flavour not in release.flavours:
+        raise MatrixError(f"FLAVOUR={flavour}: {release.title} can have {' and '.join(release.flavours)}")
+    return release
+
+
+def target(release: Release, flavour: str) -> Path:
+    """Where `make pbuilder` leaves what it builds."""
+    return TOP / "dist" / "pbuilder" / f"{release.codename}-{flavour}"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Build one release's packages in one flavour."""
     parser = argparse.ArgumentParser(prog="toolkit.packages_clean", description="Build from source in a clean root.")
-    parser.add_argument("--release", required=True, help="of make matrix, one that is Debian's")
+    parser.add_argument("--release", required=True, help="of make matrix, one that is Debian's, or debian-sid")
     parser.add_argument("--flavour", default="bundled")
-    chosen = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        release = releases.by_name(chosen.release)
-        if release.stand_in != release.codename:
-            there = " ".join(each.name for each in releases.matrix() if each.stand_in == each.codename)
-            raise MatrixError(f"RELEASE={chosen.release}: clean roots are at hand for {there} only")
-        if chosen.flavour not in release.flavours:
-            raise MatrixError(f"FLAVOUR={chosen.flavour}: {release.title} can have {' and '.join(release.flavours)}")
+        release = chosen(options.release, options.flavour)
         if os.geteuid() != 0:
             raise CommandError("pbuilder makes roots, which needs root: run it as root")
         deps.main(["--life-cycle"])
-        target = TOP / "dist" / "pbuilder" / f"{release.codename}-{chosen.flavour}"
-        for path in build(Source(), release, chosen.flavour, target):
+        for path in build(Source(), release, options.flavour, target(release, options.flavour)):
             print(path.relative_to(TOP))
     except (MatrixError, CommandError, BuildError, OSError, ValueError) as error:
         print(f"pbuilder: {error}", file=sys.stderr)

@@ -21,11 +21,8 @@ def next_version(version: str) -> str:
     return f"{head}.{int(last) + 1}"
 
 
-def make(origin: Source, parent: Path, machine: str) -> Source:
-    """A copy of the tree below ``parent`` with the next version's number everywhere, and its portable binaries.
-
-    What compiling prints goes to ``parent/compile.log``. Raises CommandError when it fails.
-    """
+def tree(origin: Source, parent: Path) -> Source:
+    """A copy of the tree below ``parent`` with the next version's number everywhere."""
     roots.remove_tree(parent)
     parent.mkdir(parents=True)
     source = Source(origin.copy(parent))
@@ -40,6 +37,15 @@ def make(origin: Source, parent: Path, machine: str) -> Source:
     date = origin.history[0].date + datetime.timedelta(days=1)
     text = changes.read_text(encoding="utf-8")
     changes.write_text(text.replace("## ", f"## {version} ({date})\n* The next number, for tests of upgrades.\n\n## ", 1), "utf-8")
+    return source
+
+
+def make(origin: Source, parent: Path, machine: str) -> Source:
+    """The same with its portable binaries for a machine.
+
+    What compiling prints goes to ``parent/compile.log``. Raises CommandError when it fails.
+    """
+    source = tree(origin, parent)
     log = parent / "compile.log"
     with log.open("w", encoding="utf-8") as stream:
         done = subprocess.run(
@@ -47,5 +53,5 @@ def make(origin: Source, parent: Path, machine: str) -> Source:
             cwd=source.top, env={**os.environ, "PYTHONPATH": "src"}, stdout=stream, stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip
     if done.returncode:
-        raise CommandError(f"compiling version {version} failed; see {log}")
+        raise CommandError(f"compiling version {source.version} failed; see {log}")
     return source

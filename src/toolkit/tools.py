@@ -12,15 +12,17 @@ from openssl import cache
 from openssl.errors import BuildError
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+#: Those of one kind of test alone.
+LIFE_CYCLE = Path(__file__).with_name("requirements-life-cycle.txt")
 
 
-def environment() -> Path:
-    """The directory of the virtual environment, made now if the cache lacks it. Raises BuildError."""
+def environment(requirements: Path = REQUIREMENTS) -> Path:
+    """The directory of a virtual environment, made now if the cache lacks it. Raises BuildError."""
     if sys.version_info < (3, 9):  # noqa: UP036  (this is where an older one is told)
         raise BuildError(f"{sys.executable} is {sys.version.split()[0]}; the build side needs 3.9+: set PYTHON=")
-    pinned = REQUIREMENTS.read_text(encoding="utf-8")
+    pinned = requirements.read_text(encoding="utf-8")
     key = cache.key_of(pinned, sys.version, os.path.realpath(sys.executable))
-    return Path(cache.entry("tools", key, _make))
+    return Path(cache.entry("tools", key, lambda directory: _make(directory, requirements)))
 
 
 def python() -> str:
@@ -59,11 +61,11 @@ def run_quietly(command: list[str], what: str) -> None:
         raise BuildError(f"{what} failed: {' '.join(command)}\n{tail}")
 
 
-def _make(directory: str) -> None:
-    print(f"tools: installing {REQUIREMENTS.name} into the cache", flush=True)
+def _make(directory: str, requirements: Path) -> None:
+    print(f"tools: installing {requirements.name} into the cache", flush=True)
     run_quietly([sys.executable, "-m", "venv", directory], "making a virtual environment")
     run_quietly(
-        [f"{directory}/bin/python", "-m", "pip", "install", "-q", "-r", str(REQUIREMENTS)], "installing the tools"
+        [f"{directory}/bin/python", "-m", "pip", "install", "-q", "-r", str(requirements)], "installing the tools"
     )
 
 

@@ -48,9 +48,15 @@ def test_dnf_installs_proves_and_removes_every_stack(codename, make_root, server
     before = tree.snapshot(root.path)
     place = repositories / repository.yum_part(release, roots.os.uname().machine)
     inside = bring_in(root, newest(place, "tls-bootstrap-release-*.rpm"))
-    root.run(["rpm", "--install", inside])
-    root.remove_file(inside)
     options = ["dnf", f"--releasever={release.number}", "--refresh"]
+    # As the page of the repositories says, and first without the key.
+    verified = [*options, "--setopt=localpkg_gpgcheck=1", "install", inside]
+    assert root.run(verified, check=False).status != 0
+    key = bring_in(root, repositories / repository.YUM / repository.YUM_KEY)
+    root.run(["rpm", "--import", key])
+    root.run(verified)
+    root.remove_file(inside)
+    root.remove_file(key)
     hooks = [f"{stack.id}-tls-bootstrap-pip" for stack in release.stacks]
     root.run([*options, "install", "tls-bootstrap-pip", *hooks])
     owned = root.run(["rpm", "--query", "--all", "--queryformat", "%{NAME}\\n"]).output.split()
