@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from openssl.errors import BuildError, run_main
-from toolkit import deps, interpreters, tools
+from toolkit import deps, interpreters, releases, tools
 
 _TESTS = "tests/life_cycle"
 #: Seconds after which a run is ended, which holds what `make test` spreads over many.
@@ -40,12 +40,10 @@ class Part:
 #: What every share runs: each release installed, proven and removed, and each step of the life of a package.
 ALWAYS = Part(("managers", "steps", "full_disk", "hand_over", "pip_upgrades", "bills"))
 #: What takes turns: by Debian release the builds from source with what examines them, and what else is long.
+_SUITES = [release.codename for release in releases.at_hand()]
 TURNS = (
-    Part(("source_builds",), "bookworm"),
-    Part(("source_builds",), "bullseye"),
-    Part(("source_builds",), "trixie"),
-    Part(("source_builds",), "sid"),
-    Part(("source_builds", "debian_checks"), "not (bookworm or bullseye or trixie or sid)"),
+    *(Part(("source_builds",), f"{suite} and {flavour}") for suite in _SUITES for flavour in ("bundled", "system")),
+    Part(("source_builds", "debian_checks"), f"not ({' or '.join(_SUITES)})"),
     Part(("kills", "upgrade_under_load")),
     Part(("distribution_upgrade",)),
 )

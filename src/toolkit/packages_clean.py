@@ -79,8 +79,7 @@ def chosen(name: str, flavour: str) -> Release:
     """The release that a person names, where it can be built from source here in this flavour; MatrixError where not."""
     release = releases.by_name(name)
     if release.stand_in != release.codename:
-        every = (*releases.matrix(), *releases.in_development())
-        there = " ".join(each.name for each in every if each.stand_in == each.codename)
+        there = " ".join(each.name for each in releases.at_hand())
         raise MatrixError(f"RELEASE={name}: clean roots are at hand for {there} only")
     if flavour not in release.flavours:
         raise MatrixError(f"FLAVOUR={flavour}: {release.title} can have {' and '.join(release.flavours)}")

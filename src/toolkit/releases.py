@@ -221,6 +221,11 @@ def by_name(name: str) -> Release:
     raise MatrixError(f"RELEASE={name}: no such release; there are {', '.join(release.name for release in matrix())}")
 
 
+def at_hand() -> list[Release]:
+    """The releases of which roots can be made here, those in development too."""
+    return [release for release in (*matrix(), *in_development()) if release.stand_in == release.codename]
+
+
 def of_family(family: str) -> list[Release]:
     """The releases of one family."""
     return [release for release in matrix() if release.family == family]

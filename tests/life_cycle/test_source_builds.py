@@ -17,7 +17,7 @@ from toolkit.commands import run
 SOURCE = packages.Source()
 
 
-SUITES = ("bookworm", "bullseye", "trixie", "sid")
+SUITES = [release.codename for release in releases.at_hand()]
 
 
 @dataclass
