@@ -25,6 +25,8 @@ _ENVIRONMENT = {**CLEAN_ENVIRONMENT, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 FLAVOURS = ("bundled", "system")
 #: debhelper reads its level from Build-Depends since 11.1.5; before that from debian/compat.
 _COMPAT_IN_CONTROL = 11
+#: From this level on lintian calls fields redundant that say what their absence says too.
+_WITH_DEFAULTS = 14
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
@@ -42,10 +44,12 @@ def control(template: str, release: Release, flavour: str = "bundled") -> str:
     """debian/control for one release and flavour from control.in.
 
     ``@NAME@`` stands for a value. A line ``@IF CONDITION@`` starts what only some have,
-    up to ``@ELSE@`` or ``@END@``; the conditions are ``python2`` and ``bundled``, and
-    they may stand inside each other. Raises ValueError for any other line in ``@``.
+    up to ``@ELSE@`` or ``@END@``; the conditions are ``python2``, ``bundled`` and
+    ``explicit`` (its tools know no defaults for fields that once had to be there), and they
+    may stand inside each other. Raises ValueError for any other line in ``@``.
     """
-    holds = {"python2": release.python2, "bundled": flavour == "bundled"}
+    explicit = release.debhelper < _WITH_DEFAULTS
+    holds = {"python2": release.python2, "bundled": flavour == "bundled", "explicit": explicit}
     wanted = [True]
     lines = []
     for line in template.splitlines():
