@@ -103,9 +103,11 @@ def piuparts(release: Release, packages: Sequence[Path], repositories: str, log:
     words = ["piuparts", "--basetgz", _clean_root(release), "--distribution", release.codename, "--tmpdir", place,
              "--mirror", f"{roots.mirror()} main", "--no-check-valid-until", "--no-eatmydata", "--log-level", "info",
              # debconf makes it for whatever is installed first; roots that debootstrap made have it.
-             "--ignore", "/var/cache/debconf/tmp.ci"]  # fmt: skip
+             "--ignore", "/var/cache/debconf/tmp.ci/"]  # fmt: skip
     if repositories:
-        words += ["--extra-repo", f"deb [trusted=yes] {repositories}/{repository.APT} {release.codename} main"]
+        # A root from an archive has no /etc/hosts.
+        where = repositories.replace("//localhost:", "//127.0.0.1:")
+        words += ["--extra-repo", f"deb [trusted=yes] {where}/{repository.APT} {release.codename} main"]
     try:
         done = run([*words, *packages], environment=packages_clean.ENVIRONMENT, log=log, timeout=_LIMIT, check=False)
     finally:
@@ -114,7 +116,10 @@ def piuparts(release: Release, packages: Sequence[Path], repositories: str, log:
         # What it says of each file stands in the lines behind.
         _, _, said = done.output.partition("ERROR: ")
         raise Refused(f"piuparts on {release.title}, see {log}:\n" + "\n".join(said.splitlines()[:20]))
-    return re.findall(r"PASS: .*", done.output)
+    passed = re.findall(r"PASS: .*", done.output)
+    if repositories and not any("upgrade" in line for line in passed):
+        raise Refused(f"piuparts on {release.title} tried no upgrade; see {log}")
+    return passed
 
 
 def binaries(directory: Path) -> list[Path]:
