@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make test`: builds, then runs the tests; the last line is "N passed, N failed, N skipped".
 
-LONG=1 adds what is in LONG: CI waits for it, a person who changes something mostly need not.
+LONG=1 adds what is in LONG and a share of the long proofs: CI waits for it, a person who changes something mostly need not.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from openssl.errors import BuildError, run_main
-from toolkit import builds, deps, interpreters, tools
+from toolkit import builds, deps, interpreters, proofs, tools
 
 #: Directories under tests/ that run on every interpreter, unchanged from 2.7 to the newest.
 EVERYWHERE = ("unit", "conformance", "isolation")
@@ -24,6 +24,11 @@ ONCE_BY_FILE = ("pip",)
 #: And instructions counted under callgrind.
 _LONG_PIP = ("faults", "indexes", "ladder", "liars", "neighbours", "patches", "surroundings", "venv")
 LONG = (*(f"tests/pip/test_{name}.py" for name in _LONG_PIP), "tests/bench")
+
+
+def is_long() -> bool:
+    """Whether CI, or somebody with its patience, waits."""
+    return os.environ.get("LONG") == "1"
 
 
 def present(names: tuple[str, ...]) -> list[str]:
@@ -42,7 +47,7 @@ def all_jobs() -> list[interpreters.Job]:
     """Every pytest there is to run, the longest first."""
     files = [str(path) for name in present(ONCE_BY_FILE) for path in sorted(Path(name).glob("test_*.py"))]
     paths = [*present(ONCE), *files]
-    if os.environ.get("LONG") != "1":
+    if not is_long():
         print(f"left out (make test LONG=1 runs them): {', '.join(path for path in paths if path in LONG)}", flush=True)
         paths = [path for path in paths if path not in LONG]
     once = [job_once(path) for path in paths]
@@ -64,7 +69,10 @@ def main(arguments: list[str]) -> int:
     # One more than there are processors: package managers and pips wait for disks and peers much of their time.
     outcomes = interpreters.run_jobs(waiting, (os.cpu_count() or 1) + 1)
     print(f"all tests took {time.monotonic() - started:.0f} s; logs are in {interpreters.LOGS}", flush=True)
-    return interpreters.summarise(outcomes)
+    # After the tests, which show sooner what is wrong; their closing line stays the last.
+    unproven = proofs.run(os.environ.get("SHARE")) if is_long() else []
+    status = interpreters.summarise(outcomes)
+    return 1 if unproven else status
 
 
 if __name__ == "__main__":
