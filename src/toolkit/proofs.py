@@ -21,8 +21,9 @@ from openssl.errors import BuildError, run_main
 LOGS = Path("build", "log")
 #: Short ones, in each run.
 ALWAYS = ("lint", "matrix")
-#: Verbs of the Makefile, by what takes about as long together: some twenty minutes on two processors with a warm cache.
-SHARES = (("audit",), ("pip-matrix", "conformance"), ("life-cycle",))
+#: Verbs of the Makefile with what else make is told, by what takes about as long together: some twenty minutes on two
+#: processors with a warm cache.
+SHARES = (("audit",), ("pip-matrix", "conformance"), ("life-cycle LIFE_CYCLE=--share",))
 
 
 def chosen(commit: str, asked: str | None) -> list[int]:
@@ -42,16 +43,17 @@ def commit() -> str:
     return done.stdout.strip() if done.returncode == 0 else "0" * 40
 
 
-def prove(verb: str) -> bool:
-    """Run one verb of the Makefile, its output in a log; whether it ended well."""
+def prove(words: str) -> bool:
+    """Run a verb of the Makefile, its output in a log; whether it ended well."""
+    verb, *variables = words.split()
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"proof-{verb}.log"
-    print(f"proof: make {verb}; log in {log}", flush=True)
+    print(f"proof: make {words}; log in {log}", flush=True)
     started = time.monotonic()
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "LONG", "SHARE")}
     with log.open("w", encoding="utf-8") as stream:
         done = subprocess.run(
-            ["make", "--no-print-directory", verb], env=environment, stdin=subprocess.DEVNULL, stdout=stream,
+            ["make", "--no-print-directory", verb, *variables], env=environment, stdin=subprocess.DEVNULL, stdout=stream,
             stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip
     took = time.monotonic() - started
