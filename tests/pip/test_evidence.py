@@ -73,6 +73,38 @@ def test_the_exit_code_is_the_worst_of_what_counts(verdicts, code):
     assert check.exit_code([SimpleNamespace(verdict=verdict, counted=counted) for verdict, counted in verdicts]) == code
 
 
+def run_of(succeeded=True, ours=True, served=True):
+    """A finished pip: `ours` says whose connections it made."""
+    match = SimpleNamespace(trace=["entry"] if ours else [], served=["facts"] if served else [], failed=[])
+    failure = "" if succeeded else "pip ended with exit code 1"
+    return SimpleNamespace(
+        succeeded=succeeded, proves_use=succeeded and ours and served, match=match, hook_said=None, failure=lambda: failure
+    )
+
+
+PLAIN, REFUSED, BY_NOBODY = run_of(ours=False), run_of(succeeded=False, served=False), run_of(False, False, False)
+FAILURES = {
+    "pip accepts an authority": (run_of(), run_of(), PLAIN, run_of()),
+    "the off switch": (run_of(), run_of(), run_of(), REFUSED),
+    "pip uses it and fails on TLSv1.3": (run_of(succeeded=False), run_of(), PLAIN, REFUSED),
+    "some connections of pip": (run_of(), SimpleNamespace(**dict(vars(run_of()), proves_use=False)), PLAIN, REFUSED),
+    "pip itself does not work": (BY_NOBODY, BY_NOBODY, BY_NOBODY, REFUSED),
+    "pip fails with the hook": (run_of(False, False), run_of(False, False), PLAIN, REFUSED),
+    "the hook is active but": (PLAIN, PLAIN, PLAIN, REFUSED),
+}
+
+
+@pytest.mark.parametrize("reason", sorted(FAILURES))
+def test_each_failure_has_an_explanation_and_a_next_step(reason):
+    new, old, plain, stranger = FAILURES[reason]
+    facts = {"module_directory": "/m", "hook_directory": "/h", "hook_files": ["f"], "armed": True}
+    report = check.Report(SimpleNamespace(facts=facts))
+    check._conclude(report, {"TLSv1.3": new, "TLSv1.2": old}, plain, stranger)
+    assert report.verdict != check.USED
+    assert report.reason.startswith(reason)
+    assert report.advice
+
+
 @pytest.mark.parametrize(
     "text, interpreter",
     [

@@ -200,9 +200,17 @@ def _mapped_file(report):
 def _conclude(report, runs, plain, stranger):
     facts = report.interpreter.facts
     if stranger.succeeded or stranger.match.served:
-        report.conclude(BROKEN, "pip accepts an authority that it was not told to trust", None)
+        report.conclude(
+            BROKEN,
+            "pip accepts an authority that it was not told to trust",
+            "install nothing with it; look for trusted-host in `pip config list`, and reinstall pip and _tls_bootstrap",
+        )
     elif plain.match.trace:
-        report.conclude(BROKEN, "the off switch TLS_BOOTSTRAP_PIP=0 has no effect", None)
+        report.conclude(
+            BROKEN,
+            "the off switch TLS_BOOTSTRAP_PIP=0 has no effect",
+            "reinstall the package %s; a pip that is patched to use _tls_bootstrap has to obey it too" % HOOK_PACKAGE,
+        )
     elif all(run.proves_use for run in runs.values()):
         failed = [point for point in report.points if point.passed is False]
         if not failed:
@@ -216,7 +224,11 @@ def _conclude(report, runs, plain, stranger):
     elif any(run.match.trace for run in runs.values()):
         _conclude_partial_use(report, runs)
     elif not plain.succeeded and not any(run.match.served for run in runs.values()):
-        report.conclude(BROKEN, "pip itself does not work, without the hook either: " + plain.failure(), None)
+        report.conclude(
+            BROKEN,
+            "pip itself does not work, without the hook either: " + plain.failure(),
+            "repair this pip first: reinstall the package that it belongs to",
+        )
     elif not runs["TLSv1.2"].succeeded and plain.succeeded:
         report.conclude(
             BROKEN,
@@ -262,7 +274,10 @@ def _why_not_used(facts, runs):
     said = [run.hook_said for run in runs.values() if run.hook_said]
     if said:
         return "the hook says: " + said[0], "reinstall the packages of tls-bootstrap"
-    return "the hook is active but pip's connections are made by something else", None
+    return (
+        "the hook is active but pip's connections are made by something else",
+        "look for what else changes this interpreter's pip: other .pth files, sitecustomize, PYTHONPATH",
+    )
 
 
 def run(workshop, chosen, tell, online=()):
