@@ -32,6 +32,10 @@ _LIMIT = 1800
 _UNPASSED = re.compile(r"^(\S+) +(?!PASS)([A-Z]+.*)$", re.MULTILINE)
 
 
+#: What others' packages leave that come with ours, as dependencies, into a root without them: debconf's, tzdata's.
+_OF_OTHERS = ("/var/cache/debconf/tmp.ci/", "/etc/timezone")
+
+
 class Refused(RuntimeError):
     """A tool had something to say; the text is its."""
 
@@ -102,8 +106,7 @@ def piuparts(release: Release, packages: Sequence[Path], repositories: str, log:
     place.mkdir(parents=True)
     words = ["piuparts", "--basetgz", _clean_root(release), "--distribution", release.codename, "--tmpdir", place,
              "--mirror", f"{roots.mirror()} main", "--no-check-valid-until", "--no-eatmydata", "--log-level", "info",
-             # debconf makes it for whatever is installed first; roots that debootstrap made have it.
-             "--ignore", "/var/cache/debconf/tmp.ci/"]  # fmt: skip
+             *(word for path in _OF_OTHERS for word in ("--ignore", path))]  # fmt: skip
     if repositories:
         # A root from an archive has no /etc/hosts.
         where = repositories.replace("//localhost:", "//127.0.0.1:")
