@@ -55,6 +55,7 @@ PACKAGES = {
     "qemu-user-static": "make audit of builds for another machine",
     "iproute2": "the loopback device in those",
     "python3-stdeb": "make stdeb",
+    "python3-all-dev": "what stdeb builds with",
 }
 #: The same for make pbuilder and make life-cycle alone: a web server and builders are not for every machine.
 LIFE_CYCLE = {
