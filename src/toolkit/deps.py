@@ -68,6 +68,9 @@ LIFE_CYCLE = {
 
 #: And for make audit alone.
 AUDIT = {
+    "reprotest": "make audit: builds twice in different surroundings",
+    "diffoscope-minimal": "explain what differs between two builds",
+    "faketime": "another time for one of them",
     "libffi-dev": "ctypes of the Pythons that it builds from source",
 }
 
