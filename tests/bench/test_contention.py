@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from openssl.toolchain import Toolchain
-from toolkit import bench_setup, interpreters
+from toolkit import interpreters
+from toolkit.bench import setup
 
 PRESENT = {item.name: item for item in interpreters.find()}
 BYTES, TIMES = 16384, 3000
@@ -22,12 +23,12 @@ BYTES, TIMES = 16384, 3000
 @pytest.fixture(scope="session")
 def counter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     library = tmp_path_factory.mktemp("contention") / "contention.so"
-    source = bench_setup.SOURCES / "contention.c"
+    source = setup.SOURCES / "contention.c"
     subprocess.run([*Toolchain().cc, "-O2", "-shared", "-fPIC", source, "-o", library, "-ldl", "-pthread"], check=True)
     return library
 
 
-@pytest.mark.parametrize("language", bench_setup.LANGUAGES)
+@pytest.mark.parametrize("language", setup.LANGUAGES)
 def test_two_connections_in_two_threads_share_no_lock(language: str, counter: Path) -> None:
     if language not in PRESENT:
         pytest.skip(f"there is no Python {language} here")
@@ -38,9 +39,9 @@ def test_two_connections_in_two_threads_share_no_lock(language: str, counter: Pa
         "PYTHONPATH": str(interpreters.tree_for(interpreter, "bundled")),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    worker = bench_setup.SOURCES / "worker.py"
+    worker = setup.SOURCES / "worker.py"
     done = subprocess.run(
-        [interpreter.path, "-s", worker, "_tls_bootstrap", bench_setup.certificates()],
+        [interpreter.path, "-s", worker, "_tls_bootstrap", setup.certificates()],
         env=environment, input=f"share {BYTES} {TIMES}\n", stdout=subprocess.PIPE, text=True, check=True,
     )  # fmt: skip
     found = json.loads(done.stdout)

@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from toolkit import bench_counts, bench_setup, interpreters
+from toolkit import interpreters
+from toolkit.bench import counts as bench_counts
+from toolkit.bench import setup
 
 #: Seconds; callgrind is fifty times slower than the processor, and the builds to be counted may have to be made.
 pytestmark = pytest.mark.timeout(1800)
@@ -17,7 +19,7 @@ PRESENT = {item.name: item for item in interpreters.find()}
 
 @pytest.fixture(scope="session")
 def certificates() -> Path:
-    return bench_setup.certificates()
+    return setup.certificates()
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +28,7 @@ def built() -> dict[int, bench_counts.Counted]:
     return {major: bench_counts.Counted(major) for major in (3, 2)}
 
 
-@pytest.mark.parametrize("language", bench_setup.LANGUAGES)
+@pytest.mark.parametrize("language", setup.LANGUAGES)
 def test_the_hot_paths_have_not_grown(language: str, built: dict[int, bench_counts.Counted], certificates: Path) -> None:
     if language not in PRESENT:
         pytest.skip(f"there is no Python {language} here")
@@ -34,7 +36,7 @@ def test_the_hot_paths_have_not_grown(language: str, built: dict[int, bench_coun
     record = bench_counts.recorded(interpreter)
     if record is None:
         compiler, python = bench_counts.key(interpreter)
-        pytest.skip(f"no record for {compiler} and Python {python}: python -m toolkit.bench_counts --record")
+        pytest.skip(f"no record for {compiler} and Python {python}: python -m toolkit.bench.counts --record")
     counted = built[interpreter.version[0]].count(interpreter, certificates)
     assert bench_counts.complaints(counted, record) == []
     # A path that became much cheaper without a new record would hide the next growth.

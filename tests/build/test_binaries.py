@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.build import BINARY, PACKAGE
-from toolkit import audit_binary as audit
+from toolkit.audit import binary as audit
 
 TREE = Path("build", "portable", os.uname().machine)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from openssl.errors import BuildError
-from toolkit import conformance_verdict as verdicts
+from toolkit.conformance import verdict as verdicts
 
 NAME = "test.test_ssl.Tests.test_something"
 OTHER = "test.test_ssl.Tests.test_other"

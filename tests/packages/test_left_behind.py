@@ -5,7 +5,7 @@ import pytest
 from conftest import WORK
 from openssl import cache
 from toolkit import mounts, roots
-from toolkit.pip_matrix_installations import HOOK
+from toolkit.pip_matrix.installations import HOOK
 
 PTH = "_tls_bootstrap_pip.pth"
 #: Manager -> root, where its Python finds modules, and what is run: its own programs and others that are made of Python.

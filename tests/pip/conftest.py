@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from loopback import Index
-from toolkit.pip_matrix_files import make_sdist, make_wheel
-from toolkit.pip_matrix_installations import Installation, install_command, programs
+from toolkit.pip_matrix.files import make_sdist, make_wheel
+from toolkit.pip_matrix.installations import Installation, install_command, programs
 
 REACH = Path(__file__).with_name("reach.py")
 

@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from toolkit.pip_matrix_files import pages
+from toolkit.pip_matrix.files import pages
 
 SOURCE = Path(__file__).resolve().parents[2]
 

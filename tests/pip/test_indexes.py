@@ -7,8 +7,8 @@ import json
 
 import pytest
 from loopback import SOURCE
-from toolkit.pip_matrix_files import make_wheel, pages
-from toolkit.pip_matrix_index import ANY, STRANGER, CellServers, Identity
+from toolkit.pip_matrix.files import make_wheel, pages
+from toolkit.pip_matrix.index import ANY, STRANGER, CellServers, Identity
 
 OLD = "TLS 1.1"
 

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from toolkit.pip_matrix_installations import SOURCE
+from toolkit.pip_matrix.installations import SOURCE
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="the pinned wheels of cryptography are for x86_64")
 

@@ -12,8 +12,9 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from toolkit import audit_interposition, interpreters
-from toolkit.pip_matrix_installations import SOURCE, install_command
+from toolkit import interpreters
+from toolkit.audit import interposition
+from toolkit.pip_matrix.installations import SOURCE, install_command
 
 NEIGHBOURS = ("OpenSSL", "cryptography", "cffi", "_cffi_backend*", "pycparser")
 EXEC = """\
@@ -30,7 +31,7 @@ def launcher(workplace: Path) -> Path:
         pytest.skip("pyOpenSSL's wheels are for Python 3.11 and later, and this machine has none")
     modules = workplace / "pyopenssl"
     modules.mkdir()
-    wheels = audit_interposition.wheels(recent[0])
+    wheels = interposition.wheels(recent[0])
     for pattern in NEIGHBOURS:
         for path in wheels.glob(pattern):
             (shutil.copytree if path.is_dir() else shutil.copy)(path, modules / path.name)

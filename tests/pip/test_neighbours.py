@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from openssl import cache
 from toolkit import tools
-from toolkit.pip_matrix_files import make_wheel
-from toolkit.pip_matrix_installations import SOURCE, link, programs
+from toolkit.pip_matrix.files import make_wheel
+from toolkit.pip_matrix.installations import link, programs
 
-PINNED = SOURCE / "src" / "toolkit" / "pip_neighbours.txt"
+PINNED = Path(__file__).with_name("neighbours.txt")
 VERSION = "3.11"  # their wheels are for it
 pytestmark = pytest.mark.skipif(
     platform.machine() != "x86_64" or VERSION not in programs(), reason=f"the pinned wheels are for x86_64 and Python {VERSION}"

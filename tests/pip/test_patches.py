@@ -12,8 +12,8 @@ import pytest
 from test_hook import LOOK_AT_NEIGHBOURS
 from test_ladder import BINARIES, PYOPENSSL
 from openssl.errors import BuildError
-from toolkit.pip_matrix_installations import SOURCE, apply_patch
-from toolkit.pip_matrix_pips import targets
+from toolkit.pip_matrix.installations import SOURCE, apply_patch
+from toolkit.pip_matrix.pips import targets
 
 DOWNLOAD = ("download", "--no-deps", "--dest", "downloads", "tb-sample")
 PATCHED = [("2.7", "9.0.3"), ("3.13", "25.1.1")]

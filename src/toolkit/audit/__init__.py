@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gates of `make audit`: what the builds promise, measured."""

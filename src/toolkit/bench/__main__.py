@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make bench`: the module against raw C over the same OpenSSL, against `ssl` and pyOpenSSL, measured in turns.
+
+    python -m toolkit.bench [--quick] [--pythons 2.7,3.13] [--parts bulk,import,...]
+
+Prints a table of goals and ratios and writes build/bench/bench.json and bench.html. Times are CPU times. The exit
+status tells only whether it could measure: a goal that is missed is in the table. The quick mode has fewer kinds of
+work and fewer rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from openssl.errors import BuildError, run_main
+from toolkit import builds
+from toolkit.bench import fresh, pip, report, setup
+from toolkit.bench import goals as bench_goals
+from toolkit.bench import rounds as bench_rounds
+from toolkit.bench.rounds import Series
+from toolkit.bench.workers import Contender, Crew, Equipment, Failed
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured: rounds, samples a round, CPU seconds a sample, and the sizes of what is counted once."""
+
+    quick: bool
+    rounds: int
+    tries: int
+    seconds: float
+    fresh_rounds: int
+    import_tries: int
+    pairs: int
+    pip_rounds: int
+    megabytes: tuple[int, ...]
+    connections: tuple[int, ...]
+
+
+FULL = Effort(False, 5, 8, 0.004, 7, 6, 300, 15, (1, 16, 256, 1024), (100, 1000, 10000))
+QUICK = Effort(True, 3, 4, 0.004, 3, 4, 100, 5, (1, 64), (100, 1000))
+
+#: Parts measured by standing processes.
+STANDING: dict[str, Callable[[bool], Any]] = {
+    "bulk": bench_goals.bulk,
+    "handshake": bench_goals.handshakes,
+    "socket": bench_goals.sockets,
+}
+PARTS = (*STANDING, "import", "context", "memory", "threads", "growth", "pip")
+
+
+def measure(crew: Crew, effort: Effort, parts: set[str]) -> tuple[list[Series], dict[str, Any]]:
+    """All series, and what is no ratio."""
+    wanted = [each for name, make in STANDING.items() if name in parts for each in make(effort.quick)]
+    series = bench_rounds.run(wanted, crew, effort.rounds, effort.tries, effort.seconds) if wanted else []
+    extra: dict[str, Any] = {}
+    if "threads" in parts:
+        series.append(fresh.threads(crew, effort.fresh_rounds, 100 * effort.seconds))
+    if "import" in parts:
+        series += fresh.imports(crew, effort.fresh_rounds, effort.import_tries)
+    if "context" in parts:
+        series += fresh.contexts(crew, effort.fresh_rounds)
+    if "memory" in parts:
+        series += fresh.memory(crew, 1, effort.pairs)
+    if "growth" in parts:
+        extra["growth"] = fresh.growth(crew, effort.megabytes, effort.connections)
+    if "pip" in parts:
+        series.append(pip.downloads(effort.pip_rounds))
+    return series, extra
+
+
+def versions(crew: Crew) -> dict[str, str]:
+    """Who took part, with which OpenSSL."""
+    found = {"C": crew.ask(bench_goals.REFERENCE, "hello")["openssl"]}
+    for language in crew.equipment.pythons:
+        for kind in ("module", "ssl", *(["pyOpenSSL"] if language in crew.equipment.pyopenssl else [])):
+            who = Contender(kind, language)
+            try:
+                answer = crew.ask(who, "hello")
+                found[str(who)] = f"{answer['openssl']} on Python {answer['python']}"
+            except Failed as problem:
+                found[str(who)] = f"not measured: {problem}"
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="toolkit.bench", description="Measure speed and memory against the goals.")
+    parser.add_argument("--quick", action="store_true", help="fewer kinds of work and rounds: under 3 minutes")
+    parser.add_argument("--pythons", default=",".join(setup.LANGUAGES), help="versions, separated by commas")
+    parser.add_argument("--parts", default=",".join(PARTS), help=f"of {','.join(PARTS)}")
+    chosen = parser.parse_args(arguments)
+    parts, languages = set(chosen.parts.split(",")), tuple(chosen.pythons.split(","))
+    if parts - set(PARTS):
+        raise BuildError(f"--parts: there is no {', '.join(sorted(parts - set(PARTS)))}; choose from {', '.join(PARTS)}")
+    effort = QUICK if chosen.quick else FULL
+    builds.bring_up_to_date("build")
+    started = time.monotonic()
+    crew = Crew(Equipment.prepare(languages))
+    try:
+        known = versions(crew)
+        series, extra = measure(crew, effort, parts)
+    finally:
+        crew.close()
+    goals = [*bench_goals.goals(languages), *bench_goals.fresh_goals(languages), *pip.goals()]
+    verdicts = bench_rounds.judge(goals, series)
+    found = report.document(series, verdicts, {"versions": known, "quick": effort.quick, **extra})
+    data, page = report.write(setup.OUTPUT, found, verdicts)
+    print(report.table(verdicts))
+    for name, growth in extra.get("growth", {}).items():
+        print(report.growth_lines(name, growth))
+    for each in series:
+        for who, reason in each.refused.items():
+            print(f"not measured: {who} in {each.name}: {reason}")
+    reached = sum(each.reached for each in verdicts)
+    print(f"{reached} of {len(verdicts)} goals reached; {found['noise']}")
+    print(f"bench: {time.monotonic() - started:.0f} s; {data} and {page}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_main(main)

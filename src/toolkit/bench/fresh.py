@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What needs a process of its own for each sample: imports, first contexts, memory, growth; and threads."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from openssl.errors import BuildError
+from toolkit.bench.goals import CONTROL, REFERENCE, VERSIONS
+from toolkit.bench.rounds import Series
+from toolkit.bench.workers import Contender, Crew, Failed
+
+BUNDLE, DIRECTORY = "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/certs"
+LATER_CONTEXTS = 5
+
+IMPORTS = {
+    "import": {"module": "import _tls_bootstrap", "ssl": "import ssl"},
+    "import and touch": {
+        "module": "import _tls_bootstrap as m; m.SSLSocket, m.SSLContext, m.CERT_REQUIRED",
+        "ssl": "import ssl as m; m.SSLSocket, m.SSLContext, m.CERT_REQUIRED",
+    },
+}
+
+
+def cpu_of(command: Sequence[str], environment: dict[str, str] | None = None) -> float:
+    """CPU ms of a program from its start to its end. Raises BuildError if it fails."""
+    process = subprocess.Popen(
+        command, env=environment or {"PATH": os.defpath}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise BuildError(f"{' '.join(command)} ended with status {process.returncode}")
+    return (usage.ru_utime + usage.ru_stime) * 1e3
+
+
+def imports(crew: Crew, rounds: int, tries: int) -> list[Series]:
+    """CPU of an import above that of an empty interpreter; in each round the least of `tries` runs counts."""
+    made = {name: Series(name, "ms") for name in IMPORTS}
+    for number in range(-1, rounds):  # the first round only brings files into memory
+        for language, interpreter in crew.equipment.pythons.items():
+            # No variables and no site-packages, whose .pth files may import half of what ssl needs; the program itself
+            # puts the tree in its place.
+            start = f"import sys; sys.path.insert(0, {str(crew.equipment.trees[language])!r})"
+            program = [interpreter.path, "-E", "-s", "-S", "-c"]
+            cases = {("", ""): start}
+            for name, kinds in IMPORTS.items():
+                cases.update({(name, kind): f"{start}; {statement}" for kind, statement in kinds.items()})
+            spent = dict.fromkeys(cases, float("inf"))
+            for attempt in range(1 if number < 0 else tries):
+                for case in cases if (number + attempt) % 2 == 0 else reversed(cases):
+                    spent[case] = min(spent[case], cpu_of([*program, cases[case]]))
+            for name, kind in list(cases)[1:] if number >= 0 else []:
+                above = max(spent[name, kind] - spent["", ""], 0.0)
+                made[name].samples.setdefault(Contender(kind, language), []).append(above)
+    return list(made.values())
+
+
+def everyone(crew: Crew, *kinds: str) -> list[Contender]:
+    """The reference twice, and these kinds on every Python."""
+    languages = crew.equipment.pythons
+    return [REFERENCE, *(Contender(kind, language) for kind in kinds for language in languages), CONTROL]
+
+
+def contexts(crew: Crew, rounds: int) -> list[Series]:
+    """ms for the first context that trusts the system's authorities, and for later ones of the process."""
+    first, later = Series("context first", "ms"), Series("context later", "ms")
+    for number in range(rounds):
+        taking_part = [who for who in everyone(crew, "module", "ssl") if who not in first.refused]
+        for who in taking_part if number % 2 == 0 else reversed(taking_part):
+            try:
+                with crew.fresh(who) as worker:
+                    values = [worker.ask(f"context {BUNDLE} {DIRECTORY}")["value"] for _ in range(1 + LATER_CONTEXTS)]
+            except Failed as problem:
+                first.refused[who] = str(problem)
+                continue
+            first.samples.setdefault(who, []).append(values[0])
+            later.samples.setdefault(who, []).append(statistics.median(values[1:]))
+    return [first, later]
+
+
+def memory(crew: Crew, rounds: int, pairs: int) -> list[Series]:
+    """KiB of resident memory for each connection after its handshake, and after a record each way."""
+    made = []
+    for version in VERSIONS:
+        idle, used = Series(f"memory {version} idle", "KiB"), Series(f"memory {version} used", "KiB")
+        for _ in range(rounds):
+            for who in everyone(crew, "module", "ssl", "pyOpenSSL"):
+                if who in idle.refused:
+                    continue
+                try:
+                    with crew.fresh(who) as worker:
+                        answer = worker.ask(f"memory {version} {pairs}")
+                except Failed as problem:
+                    idle.refused[who] = str(problem)
+                    continue
+                idle.samples.setdefault(who, []).append(answer["value"])
+                used.samples.setdefault(who, []).append(answer["used"])
+        made += [idle, used]
+    return made
+
+
+def threads(crew: Crew, rounds: int, seconds: float) -> Series:
+    """How much faster two threads are than one, by the clock on the wall."""
+    made = Series("threads", "")
+    for number in range(rounds):
+        taking_part = everyone(crew, "module")
+        for who in taking_part if number % 2 == 0 else reversed(taking_part):
+            value = crew.ask(who, f"threads 16384 {seconds}")["value"]
+            made.samples.setdefault(who, []).append(value)
+    return made
+
+
+def growth(crew: Crew, megabytes: Sequence[int], connections: Sequence[int]) -> dict[str, Any]:
+    """What the module itself needs for more and more data in flight, and for more and more connections."""
+    found: dict[str, Any] = {}
+    for language in crew.equipment.pythons:
+        data, many = [], []
+        for count in megabytes:
+            with crew.fresh(Contender("module", language)) as worker:
+                worker.ask("grow 1")
+                data.append({"megabytes": count} | worker.ask(f"grow {count}"))
+        for count in connections:
+            with crew.fresh(Contender("module", language)) as worker:
+                many.append({"connections": count} | worker.ask(f"connections {count}"))
+        found[language] = {"in flight": data, "connections": many}
+    return found

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Takes samples in turns and makes ratios of neighbours, so that what the machine does besides hits all alike."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from toolkit.bench.goals import CONTROL, REFERENCE, Goal, Measurement
+from toolkit.bench.workers import Contender, Crew, Failed
+
+#: The reference against itself: how far its median may be from 1, and how far its rounds from each other.
+MEDIAN_TOLERANCE = 0.05
+SPREAD_TOLERANCE = 0.25
+
+
+#: The one contender that can do its work over sockets only.
+WITHOUT_MEMORY_BIO = Contender("ssl", "2.7")
+
+
+@dataclass
+class Series:
+    """The samples of one measurement: for each contender one number a round (None where it could not)."""
+
+    name: str
+    unit: str
+    samples: dict[Contender, list[float]] = field(default_factory=dict)
+    refused: dict[Contender, str] = field(default_factory=dict)
+
+    def ratios(self, ours: Contender, other: Contender | None) -> list[float]:
+        """Round by round; [] where one of the two has no samples. Without `other` the samples themselves."""
+        if other is None:
+            return list(self.samples.get(ours, []))
+        pairs = zip(self.samples.get(ours, []), self.samples.get(other, []))  # both have one number a round
+        return [one / two for one, two in pairs if two > 0]
+
+    def noise(self) -> tuple[float, float]:
+        """(distance of the median from 1, spread) of the reference against itself; zeros where it was not measured."""
+        control = self.ratios(CONTROL, REFERENCE)
+        if not control:
+            return 0.0, 0.0
+        return abs(statistics.median(control) - 1), max(control) - min(control)
+
+    def is_noisy(self) -> bool:
+        """Whether the same program's figures differ so much that other differences mean little."""
+        distance, spread = self.noise()
+        return distance > MEDIAN_TOLERANCE or spread > SPREAD_TOLERANCE
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A goal and what came of it: least, median and greatest ratio."""
+
+    goal: Goal
+    unit: str
+    least: float
+    median: float
+    greatest: float
+    noisy: bool
+
+    @property
+    def reached(self) -> bool:
+        """By the median."""
+        return self.goal.reached(self.median)
+
+    def word(self) -> str:
+        """For the table."""
+        if self.reached:
+            return "reached"
+        within = self.goal.reached(self.least) or self.goal.reached(self.greatest)
+        return "missed (within the noise)" if within else "missed"
+
+
+def judge(goals: Iterable[Goal], series: Iterable[Series]) -> list[Verdict]:
+    """A verdict for each goal whose two sides were measured."""
+    known = {each.name: each for each in series}
+    verdicts = []
+    for goal in goals:
+        found = known.get(goal.measurement)
+        ratios = found.ratios(goal.ours, goal.other) if found else []
+        if found and ratios:
+            middle = statistics.median(ratios)
+            verdicts.append(Verdict(goal, found.unit, min(ratios), middle, max(ratios), found.is_noisy()))
+    return verdicts
+
+
+def contenders(measurement: Measurement, crew: Crew) -> list[Contender]:
+    """Who takes part, the reference first and its double last."""
+    languages = list(crew.equipment.pythons)
+    kinds = [kind for kind in measurement.kinds if kind != "pyOpenSSL"]
+    taking_part = [Contender(kind, language) for kind in kinds for language in languages]
+    if not measurement.name.startswith("socket"):
+        taking_part = [who for who in taking_part if who != WITHOUT_MEMORY_BIO]
+    if "pyOpenSSL" in measurement.kinds:
+        taking_part += [Contender("pyOpenSSL", language) for language in languages if language in crew.equipment.pyopenssl]
+    return [REFERENCE, *taking_part, CONTROL]
+
+
+def run(measurements: Sequence[Measurement], crew: Crew, rounds: int, tries: int, seconds: float) -> list[Series]:
+    """Sample every measurement `rounds` times.
+
+    In a round each contender is asked `tries` times for `seconds` of CPU, in turns, and its best sample counts: what
+    else runs on the machine can only make it slower.
+    """
+    made = {each.name: Series(each.name, each.unit) for each in measurements}
+    for each in measurements:
+        _take_part(each, crew, made[each.name])
+    for number in range(rounds):
+        print(f"bench: round {number + 1} of {rounds}", flush=True)
+        for each in measurements:
+            series = made[each.name]
+            order = [who for who in contenders(each, crew) if who not in series.refused]
+            best = dict.fromkeys(order, 0.0)
+            for attempt in range(tries):
+                for who in order if (number + attempt) % 2 == 0 else reversed(order):
+                    answer = crew.ask(who, each.command.format(seconds=seconds), each.suite, each.group)
+                    best[who] = max(best[who], answer["value"])
+            for who, value in best.items():
+                series.samples.setdefault(who, []).append(value)
+    return list(made.values())
+
+
+def _take_part(measurement: Measurement, crew: Crew, series: Series) -> None:
+    """Warms everyone up, and sends away who cannot do this work or would do other work than the reference."""
+    expected: dict[str, Any] = {}
+    for who in contenders(measurement, crew):
+        try:
+            answer = crew.ask(who, measurement.command.format(seconds=0.01), measurement.suite, measurement.group)
+        except Failed as problem:
+            series.refused[who] = str(problem)
+            continue
+        facts = {name: answer.get(name) for name in ("version", "cipher", "group")}
+        expected = expected or facts
+        for name, value in facts.items():
+            if value and expected[name] and value.lower() != expected[name].lower():
+                series.refused[who] = f"negotiated {value} where C has {expected[name]}"
