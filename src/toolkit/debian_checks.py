@@ -10,21 +10,18 @@
 
 from __future__ import annotations
 
-import argparse
-import os
 import re
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from openssl.errors import BuildError
-from toolkit import deps, mounts, packages_clean, repository, roots
+from toolkit import mounts, packages_clean, repository, roots
 from toolkit.commands import CommandError, run
 from toolkit.packages import Source
 from toolkit.packages_debian import source_tree
 from toolkit.publish import REPO
-from toolkit.releases import TOP, MatrixError, Release
+from toolkit.releases import TOP, Release
 
 WORK = TOP / "build" / "debian-checks"
 #: Seconds for one tool: a source package with OpenSSL in it is much to read.
@@ -130,7 +127,7 @@ def binaries(directory: Path) -> list[Path]:
     return sorted(path for path in directory.glob("*.deb") if "-dbgsym_" not in path.name)
 
 
-def _all(release: Release, flavour: str, built: Path) -> None:
+def _look_at(release: Release, flavour: str, built: Path) -> None:
     log = WORK / f"{release.codename}-{flavour}.log"
     log.unlink(missing_ok=True)
     lintian(release, sorted(path for path in built.iterdir() if path.is_file()), log)
@@ -151,31 +148,25 @@ def _all(release: Release, flavour: str, built: Path) -> None:
         print(f"ok   piuparts: {line}", flush=True)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """All three on one release's packages of one flavour; 1 when one of them refuses."""
-    parser = argparse.ArgumentParser(prog="toolkit.debian_checks", description="lintian, autopkgtest and piuparts.")
-    parser.add_argument("--release", required=True, help="as for make pbuilder")
-    parser.add_argument("--flavour", default="bundled")
-    chosen = parser.parse_args(arguments)
+def _all(release: Release, flavour: str) -> int:
+    built = packages_clean.target(release, flavour)
+    if not any(built.glob("*.changes")):
+        again = f"make pbuilder RELEASE={release.name} FLAVOUR={flavour}"
+        raise CommandError(f"{built.relative_to(TOP)} holds nothing that was built: run {again} first")
+    packages_clean.prepare()
+    mounts.separate()
+    WORK.mkdir(parents=True, exist_ok=True)
     try:
-        release = packages_clean.chosen(chosen.release, chosen.flavour)
-        built = packages_clean.target(release, chosen.flavour)
-        if not any(built.glob("*.changes")):
-            again = f"make pbuilder RELEASE={release.name} FLAVOUR={chosen.flavour}"
-            raise CommandError(f"{built.relative_to(TOP)} holds nothing that was built: run {again} first")
-        if os.geteuid() != 0:
-            raise CommandError("roots and package managers need root: run it as root")
-        deps.main(["--life-cycle"])
-        mounts.separate()
-        WORK.mkdir(parents=True, exist_ok=True)
-        _all(release, chosen.flavour, built)
+        _look_at(release, flavour, built)
     except Refused as error:
         print(f"FAIL {error}", file=sys.stderr)
         return 1
-    except (MatrixError, CommandError, BuildError, OSError, ValueError) as error:
-        print(f"debian-checks: {error}", file=sys.stderr)
-        return 2
     return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """All three on one release's packages of one flavour; 1 when one of them refuses."""
+    return packages_clean.command("debian-checks", "lintian, autopkgtest and piuparts.", _all, arguments)
 
 
 if __name__ == "__main__":

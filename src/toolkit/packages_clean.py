@@ -13,7 +13,7 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from openssl.errors import BuildError
@@ -91,23 +91,36 @@ def target(release: Release, flavour: str) -> Path:
     return TOP / "dist" / "pbuilder" / f"{release.codename}-{flavour}"
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Build one release's packages in one flavour."""
-    parser = argparse.ArgumentParser(prog="toolkit.packages_clean", description="Build from source in a clean root.")
+def prepare() -> None:
+    """What both verbs need: root's rights, and the tools. Raises CommandError or BuildError when one is not to be had."""
+    if os.geteuid() != 0:
+        raise CommandError("it works in roots of its own, which needs root: run it as root")
+    deps.main(["--life-cycle"])
+
+
+def command(verb: str, description: str, act: Callable[[Release, str], int], arguments: Sequence[str]) -> int:
+    """The command line of `make VERB`: ``act`` with the release and flavour that it names; 2 with one message when that fails."""
+    parser = argparse.ArgumentParser(prog=verb, description=description)
     parser.add_argument("--release", required=True, help="of make matrix, one that is Debian's, or debian-sid")
-    parser.add_argument("--flavour", default="bundled")
+    parser.add_argument("--flavour", default="bundled", help="bundled or system")
     options = parser.parse_args(arguments)
     try:
-        release = chosen(options.release, options.flavour)
-        if os.geteuid() != 0:
-            raise CommandError("pbuilder makes roots, which needs root: run it as root")
-        deps.main(["--life-cycle"])
-        for path in build(Source(), release, options.flavour, target(release, options.flavour)):
-            print(path.relative_to(TOP))
+        return act(chosen(options.release, options.flavour), options.flavour)
     except (MatrixError, CommandError, BuildError, OSError, ValueError) as error:
-        print(f"pbuilder: {error}", file=sys.stderr)
+        print(f"{verb}: {error}", file=sys.stderr)
         return 2
+
+
+def _build(release: Release, flavour: str) -> int:
+    prepare()
+    for path in build(Source(), release, flavour, target(release, flavour)):
+        print(path.relative_to(TOP))
     return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Build one release's packages in one flavour."""
+    return command("pbuilder", "Build from source in a clean root.", _build, arguments)
 
 
 if __name__ == "__main__":
