@@ -37,8 +37,8 @@ class Part:
         return [*(f"{_TESTS}/test_{name}.py" for name in self.files), *(["-k", self.select] if self.select else [])]
 
 
-#: What every share runs: each release installed, proven and removed, and each step of the life of a package.
-ALWAYS = Part(("managers", "steps", "full_disk", "hand_over", "pip_upgrades", "bills"))
+#: What every share runs: each release examined, installed, proven and removed, and each step of the life of a package.
+ALWAYS = Part(("managers", "page", "steps", "full_disk", "hand_over", "pip_upgrades", "bills"))
 #: What takes turns: by Debian release the builds from source with what examines them, and what else is long.
 _SUITES = [release.codename for release in releases.at_hand()]
 TURNS = (

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The published repositories of all releases, a web server for them, and roots to install from them."""
 
+import dataclasses
 import os
 import shutil
 from pathlib import Path
@@ -53,10 +54,10 @@ def server(repositories, work):
 
 @pytest.fixture
 def make_root(work):
-    """Fresh roots by release: the one that stands for it, removed after the test."""
+    """Fresh roots by release: the one that stands for it, perhaps with more of its packages; removed after the test."""
     made = []
 
-    def make(codename, name):
+    def make(codename, name, more=()):
         release = releases.by_name(codename)
         if release.stand_in == "el-root":
             missing = enterprise_root.available()
@@ -65,6 +66,8 @@ def make_root(work):
             recipe = enterprise_root.recipe()
         else:
             recipe = roots.OF_SUITE[release.stand_in]
+        if more:
+            recipe = dataclasses.replace(recipe, name="-".join([recipe.name, *more]), packages=(*recipe.packages, *more))
         log = work / f"{name}.log"
         log.unlink(missing_ok=True)
         root = roots.unpack(recipe, work / "roots" / name, log)
