@@ -38,7 +38,7 @@ class Part:
 
 
 #: What every share runs: each release examined, installed, proven and removed, and each step of the life of a package.
-ALWAYS = Part(("managers", "page", "steps", "full_disk", "hand_over", "pip_upgrades", "bills"))
+ALWAYS = Part(("managers", "page", "steps", "full_disk", "hand_over", "pip_upgrades", "bills", "checkers"))
 #: What takes turns: by Debian release the builds from source with what examines them, and what else is long.
 _SUITES = [release.codename for release in releases.at_hand()]
 TURNS = (
