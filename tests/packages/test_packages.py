@@ -6,9 +6,10 @@ import re
 import subprocess
 
 import pytest
+from conftest import WORK
 from toolkit import packages as building
-from toolkit import packages_debian, published, releases, repository
-from toolkit.commands import run
+from toolkit import packages_debian, packages_rpm, published, releases, repository, roots
+from toolkit.commands import CommandError, run
 from toolkit.releases import TOP
 
 SOURCE = building.Source()
@@ -162,3 +163,24 @@ def test_the_spec_names_the_versions_of_the_tree():
     text = (TOP / "rpm" / "tls-bootstrap.spec").read_text(encoding="utf-8")
     assert f"%global upstream_version {SOURCE.version}\n" in text
     assert f"%global openssl_version {SOURCE.openssl_version}\n" in text
+
+
+def test_the_spec_refuses_to_package_another_openssl_than_it_names(built):
+    """%check compares Provides: bundled(openssl) with what the module reports."""
+    log = WORK / "spec-check.log"
+    log.unlink(missing_ok=True)
+    root = roots.unpack(roots.RPM, WORK / "roots" / "spec-check", log)
+    try:
+        packages_rpm.lay_out(root, SOURCE, WORK / "spec-check")
+        arguments = (root, SOURCE, WORK / "spec-check", releases.by_name("el9"), packages_rpm.root_machine())
+        assert packages_rpm.build(*arguments, {"3.9": "/usr/bin/python3.9"})
+        place = root.path / "rpmbuild"
+        spec = place / "SPECS" / packages_rpm.SPEC
+        spec.write_text(spec.read_text().replace(f"openssl_version {SOURCE.openssl_version}", "openssl_version 9.9.9"))
+        tarball = place / "SOURCES" / f"openssl-{SOURCE.openssl_version}.tar.gz"
+        tarball.rename(tarball.with_name("openssl-9.9.9.tar.gz"))
+        with pytest.raises(CommandError):
+            packages_rpm.build(*arguments, {"3.9": "/usr/bin/python3.9"})
+        assert f"+ test {SOURCE.openssl_version} = 9.9.9\n" in log.read_text()
+    finally:
+        root.remove()
