@@ -37,7 +37,7 @@ PACKAGES = {
     "dpkg-dev": "make deb",
     "debhelper": "make deb",
     "dh-python": "make deb",
-    "devscripts": "make deb (dch, debsign)",
+    "devscripts": "tests of debian/watch (uscan)",
     "lintian": "make lint of the Debian packages",
     "fakeroot": "make deb as an ordinary user",
     "apt-utils": "apt-ftparchive: the apt repository",

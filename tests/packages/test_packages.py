@@ -184,3 +184,26 @@ def test_the_spec_refuses_to_package_another_openssl_than_it_names(built):
         assert f"+ test {SOURCE.openssl_version} = 9.9.9\n" in log.read_text()
     finally:
         root.remove()
+
+
+#: What stands on the two pages: a newer version, and one that is not for this package.
+PAGES = {
+    "example.org/tls-bootstrap/releases": ["tls-bootstrap-0.0.1.tar.gz", "tls-bootstrap-99.0.tar.gz", "tls-bootstrap-99.1.zip"],
+    "openssl-library.org/source": ["/files/openssl-3.5.98/openssl-3.5.98.tar.gz", "/files/openssl-3.6.99/openssl-3.6.99.tar.gz"],
+}
+
+
+def test_watch_finds_newer_versions_of_both_sources(tmp_path):
+    """By uscan, on pages that are links alone, as the publishers' have them."""
+    for place, links in PAGES.items():
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "index.html").write_text("".join(f'<a href="{link}">{link}</a>\n' for link in links))
+    text = (TOP / "debian" / "watch").read_text(encoding="utf-8")
+    assert SOURCE.openssl_version.rpartition(".")[0].replace(".", "\\.") in text
+    with repository.served(tmp_path) as url:
+        watch = tmp_path / "watch"
+        watch.write_text(text.replace("https://", f"{url}/"))
+        words = ["--no-download", "--dehs", "--watchfile", watch, "--package", "tls-bootstrap"]
+        said = output_of("uscan", *words, "--upstream-version", SOURCE.version)
+    assert "<upstream-version>99.0</upstream-version>" in said
+    assert "<component-upstream-version>3.5.98</component-upstream-version>" in said
