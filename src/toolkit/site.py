@@ -23,9 +23,18 @@ pre { background: #f3f3f3; padding: .8em; white-space: pre-wrap } pre, code { fo
 #: What a person who looks for packages asks; `make matrix` has the rest.
 _COLUMNS = ("release", "Python 2", "Python 3", "more stacks", "packages for", "support ends", "proven here")
 
+#: The gpg from which --show-keys is known.
+_SHOW_KEYS = (2, 2, 8)
+
 
 def _escape(text: str) -> str:
     return html.escape(text, quote=True)
+
+
+def _showing(release: Release, path: str) -> str:
+    """The command that shows the fingerprint of the key in a file."""
+    known = tuple(int(part) for part in release.tools["gpg"].split(".")) >= _SHOW_KEYS
+    return f"gpg --show-keys {path}" if known else f"gpg --with-fingerprint --with-colons {path}"
 
 
 def _commands(release: Release, url: str) -> str:
@@ -35,7 +44,7 @@ def _commands(release: Release, url: str) -> str:
         where = f"{url}/{repository.YUM}/{release.codename}/$(uname -m)/{RELEASE}-VERSION-1{release.suffix}.noarch.rpm"
         return (
             f"curl -fo {repository.YUM_KEY_PATH} {url}/{repository.YUM}/{repository.YUM_KEY}\n"
-            f"gpg --with-fingerprint {repository.YUM_KEY_PATH}\n"
+            f"{_showing(release, repository.YUM_KEY_PATH)}\n"
             # Without these two what comes by an address is installed unverified.
             f"rpm --import {repository.YUM_KEY_PATH}\n"
             f"{manager} --setopt=localpkg_gpgcheck=1 install {where}\n"
@@ -44,7 +53,7 @@ def _commands(release: Release, url: str) -> str:
     path, text = repository.apt_source(f"{url}/{repository.APT}", release)
     key = repository.apt_key_path(release)
     return (
-        f"curl -fo {key} {url}/{repository.APT}/{repository.APT_KEY}\ngpg --with-fingerprint {key}\n"
+        f"curl -fo {key} {url}/{repository.APT}/{repository.APT_KEY}\n{_showing(release, key)}\n"
         f"cat > {path} <<'END'\n{text}END\napt-get update\napt-get install {KEYRING} tls-bootstrap-pip"
     )
 
@@ -97,7 +106,7 @@ def page(top: Path, served: Sequence[Release], version: str, url: str) -> str:
         f"<h1>tls-bootstrap {_escape(version)}: packages</h1>",
         "<p>Modern TLS for the pip of a frozen system Python. Packages and indexes are signed; plain http is enough, since the "
         "signatures protect them, once the key is known to be the right one: its fingerprint is <code>@FINGERPRINT@</code>. "
-        "Compare it by another way than this page with what <code>gpg --with-fingerprint</code> shows of the file.</p>",
+        "Ask for it by another way than this page, and compare it with what <code>gpg</code> shows of the file.</p>",
         '<p><a href="SHA256SUMS">SHA256SUMS</a> (<a href="SHA256SUMS.asc">signature</a>) names every file. '
         "SPDX stands for a package's bill of materials.</p>",
         f'<h2>Releases</h2><p>{_escape(releases.LEGEND)}</p><div class="wide"><table><tr>',

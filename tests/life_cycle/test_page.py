@@ -26,7 +26,11 @@ def test_the_commands_of_the_page_install_and_show_the_key(codename, server, rep
     else:
         root.write("/etc/dnf/vars/releasever", f"{release.number}\n")
     commands, fingerprint = told(repositories, release)
-    done = root.run(["sh", "-e", "-c", commands], environment={"http_proxy": server.http, "HOME": "/root"})
-    assert fingerprint in done.output.replace(" ", "")
+    environment = {"http_proxy": server.http, "HOME": "/root"}
+    # The key first, which a person looks at before going on.
+    key, show, rest = commands.split("\n", 2)
+    shown = root.run(["sh", "-e", "-c", f"{key}\n{show}"], environment=environment).output
+    assert show.startswith("gpg ") and fingerprint in shown
+    root.run(["sh", "-e", "-c", rest], environment=environment)
     checked = root.run(["tls-bootstrap", "check"], user=roots.USER, check=False)
     assert checked.status == 0, checked.output
