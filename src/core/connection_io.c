@@ -372,12 +372,12 @@ typedef struct {
     size_t prediction; /* how many bytes it gives if it is asked for more, 0: unknown */
 } outlook;
 
-/* Whether OpenSSL would only find that it has to wait.  A sans-IO program reads until it is told so, once
- * for everything it receives, and OpenSSL gets and frees a buffer of 16 KiB to find out.  Needs the lock. */
-static int nothing_arrived(tb_connection *self)
+/* Whether OpenSSL, with an empty queue that has not ended, would only find that it has to wait.  A sans-IO
+ * program reads until it is told so, once for everything it receives, and OpenSSL gets and frees a buffer of
+ * 16 KiB to find out.  Needs the lock. */
+static int nothing_is_left(tb_connection *self)
 {
-    return SSL_is_init_finished(self->ssl) && SSL_get_shutdown(self->ssl) == 0 && !SSL_has_pending(self->ssl) &&
-           tb_membio_is_dry(self->incoming_queue);
+    return SSL_is_init_finished(self->ssl) && SSL_get_shutdown(self->ssl) == 0 && !SSL_has_pending(self->ssl);
 }
 
 /* Over memory: the next read gives the rest of a record that was decrypted already, or the content of the
@@ -385,12 +385,12 @@ static int nothing_arrived(tb_connection *self)
 static void look_into_memory(tb_connection *self, outlook *seen)
 {
     size_t pending = 0, length, overhead;
-    int decrypted;
+    int decrypted, ended;
 
-    length = tb_membio_peek_record(self->incoming_queue, &pending);
+    length = tb_membio_peek_record(self->incoming_queue, &pending, &ended);
     seen->release_gil = pending >= KEEP_GIL_BELOW;
     tb_connection_lock(self);
-    seen->would_wait = pending == 0 && nothing_arrived(self);
+    seen->would_wait = pending == 0 && !ended && nothing_is_left(self);
     decrypted = seen->would_wait ? 0 : SSL_pending(self->ssl);
     overhead = length == 0 || decrypted > 0 || SSL_has_pending(self->ssl) ? 0 : record_overhead(self);
     tb_connection_unlock(self);

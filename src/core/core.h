@@ -108,11 +108,9 @@ void tb_membio_reserve(tb_membio *queue, size_t length);
 void tb_membio_settle(tb_membio *queue);
 /* Bytes waiting in the queue. */
 size_t tb_membio_pending(tb_membio *queue);
-/* Whether nothing waits, and no end of file either: a read would have to be repeated. */
-int tb_membio_is_dry(tb_membio *queue);
 /* The length that the header of the next record states, if that is the next thing in the queue and holds
- * application data, else 0.  *pending receives the bytes waiting. */
-size_t tb_membio_peek_record(tb_membio *queue, size_t *pending);
+ * application data, else 0.  *pending receives the bytes waiting, *ended whether their end was marked. */
+size_t tb_membio_peek_record(tb_membio *queue, size_t *pending, int *ended);
 
 /* ---- socketbio.c: the BIO over a socket's descriptor ------------------------------------------ */
 
