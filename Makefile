@@ -79,7 +79,7 @@ deb: ## the Debian packages of all releases, or of RELEASE=, from the portable b
 rpm: ## the RPMs of all releases, or of RELEASE=, from the portable binaries, in dist/rpm (root)
 	@$(run) toolkit.publish rpm --release "$(RELEASE)"
 
-repo: ## signed apt and yum repositories of all releases and architectures in dist/repo (root)
+repo: ## signed apt and yum repositories of all releases and architectures in dist/repo; RELEASE= one anew, the others stay (root)
 	@$(run) toolkit.publish repo --release "$(RELEASE)"
 
 dsc: ## a Debian source package in dist/dsc (RELEASE=, FLAVOUR=bundled|system)

@@ -80,13 +80,22 @@ def packages_in(top: Path) -> list[Path]:
     return sorted(path for path in top.rglob("*") if path.suffix in (".deb", ".rpm", ".dsc"))
 
 
+def _add_bill(package: Path, release: Release, made: Publication) -> None:
+    """The bill that was published with this very file, or else a new one; what an earlier version held is not known any more."""
+    if sbom.take_over(package, made.previous / "sbom", made.target / "sbom"):
+        return
+    if published.version_of(package) != made.source.version:
+        raise CommandError(f"{package.name}: an earlier version that stays, and {made.previous.name}/sbom has no bill of it")
+    sbom.write(package, release, made.source, made.target / "sbom")
+
+
 def complete(made: Publication) -> None:
     """Add bills, page and checksums; then the gate. Raises CommandError with all that it finds."""
     of_codename = {release.codename: release for release in made.releases}
     for package in packages_in(made.target):
         parts = package.relative_to(made.target).parts
         release = next(of_codename[part] for part in parts if part in of_codename)
-        sbom.write(package, release, made.source, made.target / "sbom")
+        _add_bill(package, release, made)
     text = site.page(made.target, made.releases, made.source.version, made.url)
     (made.target / "index.html").write_text(text.replace("@FINGERPRINT@", made.key.fingerprint), encoding="utf-8")
     files = sorted(path for path in made.target.rglob("*") if path.is_file() and "by-hash" not in path.parts)

@@ -13,7 +13,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -212,6 +212,11 @@ def _order(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
+def newest_version(paths: Iterable[Path]) -> str:
+    """The newest upstream version among package files; ValueError when none is a package's."""
+    return max({version_of(path) for path in paths} - {""}, key=_order)
+
+
 def _keep_older(old: Path, new: Path, current: str) -> None:
     """Link the newest earlier versions of a directory into its successor."""
     if not old.is_dir():
@@ -221,6 +226,21 @@ def _keep_older(old: Path, new: Path, current: str) -> None:
     for path in old.iterdir():
         if version_of(path) in kept and not (new / path.name).exists():
             packages_debian.link_or_copy(path, new / path.name)
+
+
+def _parts(release: Release) -> tuple[str, ...]:
+    """Where all of a release lies, below the served directory."""
+    if release.family == "rpm":
+        return (f"{repository.YUM}/{release.codename}",)
+    return (f"{repository.APT}/{repository.pool(release)}", f"{repository.APT}/dists/{release.codename}")
+
+
+def _link_tree(old: Path, new: Path) -> None:
+    for path in sorted(old.rglob("*")):
+        if path.is_file():
+            target = new / path.relative_to(old)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            packages_debian.link_or_copy(path, target)
 
 
 @dataclass
@@ -269,12 +289,27 @@ class Publication:
             repository.index_yum(place, self.key, self.log)
         self.releases.append(release)
 
+    def keep_others(self) -> None:
+        """Take over, as they are, the releases that were published before and are not made anew this time."""
+        for release in releases.matrix():
+            parts = _parts(release)
+            if release not in self.releases and all((self.previous / part).is_dir() for part in parts):
+                for part in parts:
+                    _link_tree(self.previous / part, self.target / part)
+                self.releases.append(release)
+        self.releases.sort(key=releases.matrix().index)
+
     def finish(self) -> None:
-        """The public key, where the managers' definitions look for it."""
-        if (self.target / repository.APT).exists():
-            self.key.export(self.target / repository.APT / repository.APT_KEY, armor=False)
-        if (self.target / repository.YUM).exists():
-            self.key.export(self.target / repository.YUM / repository.YUM_KEY, armor=True)
+        """The public key, where the managers' definitions look for it. Raises CommandError where what stays has another."""
+        made = len(self.releases)
+        self.keep_others()
+        keys = {f"{repository.APT}/{repository.APT_KEY}": False, f"{repository.YUM}/{repository.YUM_KEY}": True}
+        for name, armor in keys.items():
+            if (self.target / name).parent.exists():
+                self.key.export(self.target / name, armor=armor)
+                before = self.previous / name
+                if made < len(self.releases) and before.exists() and before.read_bytes() != (self.target / name).read_bytes():
+                    raise CommandError(f"{before}: another key has signed the releases that stay; make all anew, without RELEASE=")
 
 
 def publish(
@@ -290,7 +325,8 @@ def publish(
     """Signed repositories of these packages as ``target``, by the key in ``home``; returns ``target``.
 
     What was there before is replaced at once when everything is there; its newest
-    earlier version of each package stays. ``finish`` adds to it before.
+    earlier version of each package stays, and so do its other releases. ``finish``
+    adds to it before.
     """
     source = source or Source()
     log = work / "repositories.log"

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +95,26 @@ def bill(package: Path, release: Release, source: Source) -> dict[str, Any]:
     }
 
 
+def _path(package: Path, directory: Path) -> Path:
+    return directory / f"{package.name}.spdx.json"
+
+
+def take_over(package: Path, earlier: Path, directory: Path) -> bool:
+    """Put a package's document of the directory ``earlier`` into another; False when it has none of this very content."""
+    before = _path(package, earlier)
+    if not before.is_file():
+        return False
+    own = json.loads(before.read_text(encoding="utf-8"))["packages"][0]
+    if {"algorithm": "SHA256", "checksumValue": sha256(package)} not in own["checksums"]:
+        return False
+    directory.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(before, _path(package, directory))
+    return True
+
+
 def write(package: Path, release: Release, source: Source, directory: Path) -> Path:
     """Write a package's document as ``directory/NAME.spdx.json``; returns its path."""
     directory.mkdir(parents=True, exist_ok=True)
-    target = directory / f"{package.name}.spdx.json"
+    target = _path(package, directory)
     target.write_text(json.dumps(bill(package, release, source), indent=1) + "\n", encoding="utf-8")
     return target

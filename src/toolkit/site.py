@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toolkit import releases, repository
+from toolkit.published import newest_version
 from toolkit.releases import Release
 from toolkit.releases_packages import KEYRING, RELEASE
 
@@ -37,11 +38,11 @@ def _showing(release: Release, path: str) -> str:
     return f"gpg --show-keys {path}" if known else f"gpg --with-fingerprint --with-colons {path}"
 
 
-def _commands(release: Release, url: str) -> str:
-    """What an administrator types as root, from nothing to the installed hook."""
+def _commands(release: Release, url: str, version: str) -> str:
+    """What an administrator types as root, from nothing to the installed hook of a release whose newest packages are these."""
     if release.family == "rpm":
         manager = "yum" if "yum" in release.tools else "dnf"
-        where = f"{url}/{repository.YUM}/{release.codename}/$(uname -m)/{RELEASE}-VERSION-1{release.suffix}.noarch.rpm"
+        where = f"{url}/{repository.YUM}/{release.codename}/$(uname -m)/{RELEASE}-{version}-1{release.suffix}.noarch.rpm"
         return (
             f"curl -fo {repository.YUM_KEY_PATH} {url}/{repository.YUM}/{repository.YUM_KEY}\n"
             f"{_showing(release, repository.YUM_KEY_PATH)}\n"
@@ -119,7 +120,7 @@ def page(top: Path, served: Sequence[Release], version: str, url: str) -> str:
     parts.append("</table></div>")
     for release in served:
         files = _files(release, top)
-        commands = _commands(release, url).replace("VERSION", version)
+        commands = _commands(release, url, newest_version(files))
         parts += [
             f'<h2 id="{release.name}">{_escape(release.title)}</h2>',
             f"<p>As root; compare the fingerprint before you go on:</p><pre>{_escape(commands)}</pre>",

@@ -4,11 +4,12 @@
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 
 import pytest
 from conftest import WORK
-from toolkit import published, publish, releases, releases_gate, repository, sbom
+from toolkit import published, publish, releases, releases_gate, repository, sbom, successor
 from toolkit.commands import CommandError, run
 from toolkit.packages import Source
 
@@ -95,6 +96,74 @@ def test_the_page_needs_nothing_else_and_names_every_package(complete):
     for name in ("bullseye", "trixie", "el8", "el9"):
         assert f'id="{releases.by_name(name).name}"' in text
     assert re.search(r"<code>[0-9A-F]{40}</code>", text)
+
+
+@pytest.fixture(scope="module")
+def following(built):
+    """The next version, and its packages for one release."""
+    source = successor.make(Source(), WORK / "successor", published.native())
+    wanted = [item for item in published.DEMO if item.release.codename == "trixie"]
+    return source, published.build_packages(wanted, WORK, print, source)
+
+
+def add(following, place):
+    """Publish the next version of the one release where the earlier of all lies."""
+    source, made = following
+    return published.publish(made, place, WORK, WORK / "gnupg", print, source=source, finish=publish.complete)
+
+
+@pytest.fixture(scope="module")
+def later(complete, following):
+    """The same repositories after the next version was made for one release alone; a bill of the earlier says something known."""
+    place = WORK / "later"
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(complete, place)
+    (bill,) = (place / "sbom").glob("python3-tls-bootstrap_0.1.0-*trixie*")
+    bill.write_text(bill.read_text(encoding="utf-8").replace(Source().openssl_version, "3.5.0"), encoding="utf-8")
+    return add(following, place)
+
+
+def test_the_bill_of_an_earlier_version_stays_what_it_was(later):
+    def openssl(bill):
+        packages = json.loads(bill.read_text(encoding="utf-8"))["packages"]
+        return next(entry["versionInfo"] for entry in packages if entry["name"] == "openssl")
+
+    bills = {bill.name.split("_")[1]: openssl(bill) for bill in (later / "sbom").glob("python3-tls-bootstrap_*trixie*")}
+    assert len(bills) == 2
+    assert {version.startswith("0.1.0-"): number for version, number in bills.items()} == {
+        True: "3.5.0", False: Source().openssl_version,
+    }  # fmt: skip
+
+
+def test_an_earlier_version_without_a_bill_is_refused(complete, following, tmp_path):
+    place = tmp_path / "later"
+    shutil.copytree(complete, place)
+    (bill,) = (place / "sbom").glob("python3-tls-bootstrap_0.1.0-*trixie*")
+    bill.unlink()
+    with pytest.raises(CommandError, match=r"python3-tls-bootstrap_0\.1\.0-\S+: an earlier version that stays"):
+        add(following, place)
+
+
+def test_releases_that_are_not_made_anew_stay_as_they_were(complete, later):
+    page = (later / "index.html").read_text(encoding="utf-8")
+    sums = (later / "SHA256SUMS").read_text(encoding="utf-8")
+    for name in ("bullseye", "el8", "el9"):
+        release = releases.by_name(name)
+        assert releases_gate.listed_versions(release, later) == releases_gate.listed_versions(release, complete)
+        assert f'<h2 id="{release.name}">' in page
+        assert release.family == "deb" or f"tls-bootstrap-release-0.1.0-1{release.suffix}.noarch.rpm\n" in page
+        before = {path.relative_to(complete): path.read_bytes() for path in complete.rglob(f"{name}/**/*") if path.is_file()}
+        assert before and all((later / path).read_bytes() == content for path, content in before.items())
+        assert all(f"  {path}\n" in sums for path in before if "by-hash" not in path.parts)
+    assert len(releases_gate.listed_versions(releases.by_name("trixie"), later)) == 2
+
+
+def test_releases_that_another_key_signed_are_not_mixed_with_new_ones(complete, built, tmp_path):
+    place = tmp_path / "repo"
+    shutil.copytree(complete, place)
+    part = {release: path for release, path in built.items() if release.codename == "trixie"}
+    with pytest.raises(CommandError, match="another key has signed the releases that stay"):
+        published.publish(part, place, WORK, WORK / "gnupg-other", print)
 
 
 def test_what_the_gate_refuses_is_not_published_and_the_old_stays(complete, built, monkeypatch):
