@@ -68,7 +68,7 @@ def _present():
 
 def _identity(name):
     try:
-        status = os.stat(os.path.join(_directory, name))
+        status = os.stat(_directory + os.sep + name)  # join() thirty times over is a fiftieth of the import
     except OSError:
         return None
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime

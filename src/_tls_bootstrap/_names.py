@@ -72,7 +72,7 @@ _HOMES = {
 }
 
 # Names of the C half that are ready to be used as they are.
-_PLAIN = (
+_PLAIN = {
     "OPENSSL_VERSION",
     "OPENSSL_VERSION_INFO",
     "OPENSSL_VERSION_NUMBER",
@@ -88,7 +88,7 @@ _PLAIN = (
     "err_names_to_codes",
     "get_sigalgs",
     "lib_codes_to_names",
-)
+}
 
 # Names of the C half that are plain integers there and members of an enumeration here: prefix -> its module.
 _ENUMERATIONS = {
@@ -113,9 +113,10 @@ def install(package_name, core):
     _package = sys.modules[package_name]
     if not HAS_MODULE_GETATTR:
         _package = _with_getattr(_package)
-    for name in dir(core):
+    bound = vars(_package)
+    for name, value in vars(core).items():
         if name in _PLAIN or name.startswith("HAS_"):
-            setattr(_package, name, getattr(core, name))
+            bound[name] = value
 
 
 def resolve(name):
@@ -153,17 +154,16 @@ def _exists(name):
     return True
 
 
-class _Package(type(sys)):
-    """A module whose missing attributes are looked up by resolve()."""
-
-    def __getattr__(self, name):
-        return resolve(name)
-
-    def __dir__(self):
-        return listing()
-
-
 def _with_getattr(package):
+    class _Package(type(sys)):  # here: to make a class takes a fortieth of the whole import, and most Pythons do not need it
+        """A module whose missing attributes are looked up by resolve()."""
+
+        def __getattr__(self, name):
+            return resolve(name)
+
+        def __dir__(self):
+            return listing()
+
     try:
         package.__class__ = _Package
         return package

@@ -3,8 +3,6 @@
 
 from __future__ import absolute_import
 
-from operator import itemgetter
-
 from . import _core
 from ._enumeration import Enum
 
@@ -12,18 +10,18 @@ from ._enumeration import Enum
 class _ASN1Object(tuple):
     """An ASN.1 object identifier: nid, shortname, longname and oid in dotted form.
 
-    A named tuple, written out because collections is slow to import on 2.7.  Raises ValueError for
-    what is not a known object.
+    A named tuple, written out because collections (and operator) are slow to import on 2.7.  Raises
+    ValueError for what is not a known object.
     """
 
     __module__ = "_tls_bootstrap"
     __slots__ = ()
     _fields = ("nid", "shortname", "longname", "oid")
 
-    nid = property(itemgetter(0), doc="OpenSSL's number for it.")
-    shortname = property(itemgetter(1), doc="The short name, such as 'serverAuth'.")
-    longname = property(itemgetter(2), doc="The long name.")
-    oid = property(itemgetter(3), doc="The dotted form.")
+    nid = property(lambda self: self[0], doc="OpenSSL's number for it.")
+    shortname = property(lambda self: self[1], doc="The short name, such as 'serverAuth'.")
+    longname = property(lambda self: self[2], doc="The long name.")
+    oid = property(lambda self: self[3], doc="The dotted form.")
 
     def __new__(cls, oid):
         return tuple.__new__(cls, _core.txt2obj(oid, name=False))
