@@ -96,3 +96,33 @@ def test_waiting_for_the_peer(certificates, version, part):
 
 #: More than the buffers of both sockets hold, so that writing waits for the reader.
 SIZE = 16 * 1024 * 1024
+
+
+@pytest.mark.parametrize("step", ["do_handshake", "read"])
+def test_handshaking_in_memory(certificates, tmpdir, step):
+    context = peers.server_context(certificates.localhost)
+    fifo = str(tmpdir.join("secrets"))
+    os.mkfifo(fifo)
+    descriptor = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+    context.keylog_filename = fifo
+    with pytest.raises((OSError, IOError)) as full:
+        while True:
+            os.write(descriptor, b"x")
+    assert full.value.errno == errno.EAGAIN
+    inside = threading.Event()
+    context._msg_callback = lambda *message: inside.set()
+
+    def make_room():
+        inside.wait(peers.LIMIT)
+        os.read(descriptor, 65536)
+
+    reader = threading.Thread(target=make_room)
+    reader.start()
+    pair = peers.MemoryPair(peers.client_context(certificates), context)
+    for act in (pair.client.do_handshake, getattr(pair.server, step)):
+        with pytest.raises(tls.SSLWantReadError):
+            act()  # the server logs its secrets, and there is room for them when the reader has run
+    reader.join(peers.LIMIT)
+    assert not reader.is_alive()
+    assert pair.to_client.pending
+    os.close(descriptor)
