@@ -19,6 +19,7 @@ integer_types = (int, long) if PY2 else (int,)  # noqa: F821
 
 if PY2:
     _fs_encoding = sys.getfilesystemencoding() or "ascii"
+    text_type().encode("ascii")  # imports the codec here; elsewhere it could be in a thread that outlives the interpreter
 
 
 def environment(name):

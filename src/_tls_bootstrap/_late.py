@@ -10,9 +10,23 @@ from __future__ import absolute_import
 import os
 import sys
 
+# 2.7 has one lock for all imports. A thread that waits for it by importing comes out inside of the import, which is
+# fatal if it gets its turn when the interpreter ends; out of this it comes where an exception ends it.
+_IMPORTS_TAKE_TURNS = sys.version_info[0] == 2
+if _IMPORTS_TAKE_TURNS:
+    from imp import acquire_lock as _acquire_imports
+    from imp import release_lock as _release_imports
+else:
+
+    def _acquire_imports():
+        pass
+
+    _release_imports = _acquire_imports
+
 _PACKAGE = __name__.rpartition(".")[0]
 _directory = None
 _files = {}  # name of a part -> (its file, what tells that from any other which takes its place)
+_loaded = {}  # name of a part -> its module, complete and from the file that was noted
 
 
 def remember(directory):
@@ -32,17 +46,30 @@ def remember(directory):
 def load(name):
     """The part `name` of this package as a module.
 
+    Imports nothing once the part is there: 2.7 aborts when a daemon thread imports while the interpreter ends.
     Raises ImportError, and forgets what was imported for it, if a file is another one than at the start.
     """
+    return _loaded.get(name) or _import(name)
+
+
+def _import(name):
     qualified = _PACKAGE + "." + name
-    if sys.modules.get(qualified) is not None:
-        __import__(qualified)  # waits for a thread that is at it
-        return sys.modules[qualified]
-    before = _present()
-    __import__(qualified)
-    module = sys.modules[qualified]
-    refuse_replaced(before)
-    return module
+    _acquire_imports()
+    try:
+        known = sys.modules.get(qualified) is not None
+        before = _present()
+        if not (known and _IMPORTS_TAKE_TURNS):
+            __import__(qualified)  # waits for a thread that is at it
+        if not known:
+            refuse_replaced(before)
+        module = _loaded[name] = sys.modules.get(qualified)
+        # Looked up again: another thread that finds the file replaced takes it out of sys.modules first, then from here.
+        if module is None or sys.modules.get(qualified) is not module:
+            _loaded.pop(name, None)
+            return _import(name)
+        return module
+    finally:
+        _release_imports()
 
 
 def refuse_replaced(before=()):
@@ -55,6 +82,7 @@ def refuse_replaced(before=()):
     if replaced:
         for name in new:
             sys.modules.pop(_PACKAGE + "." + name, None)
+            _loaded.pop(name, None)
             vars(sys.modules[_PACKAGE]).pop(name, None)
         raise ImportError(
             "_tls_bootstrap: %s was replaced while this program runs with an earlier version; start the program again"

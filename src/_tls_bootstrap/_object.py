@@ -188,9 +188,7 @@ class _DERCertificate(bytes):
         if format == _core.ENCODING_DER:
             return bytes(self)
         if format == _core.ENCODING_PEM:
-            from ._certificates import DER_cert_to_PEM_cert
-
-            return DER_cert_to_PEM_cert(self)
+            return _late.load("_certificates").DER_cert_to_PEM_cert(self)
         raise ValueError("Unsupported format")
 
 

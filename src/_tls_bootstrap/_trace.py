@@ -25,6 +25,7 @@ EXPORTER_LENGTH = 32
 _HEADER_LIMIT = 4096  # bytes; the header has about a hundred
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0o2000000)
 
+_json = None  # the module, once there is something to write
 _unread = object()
 _path = _unread  # of the trace; None when there is none; read once, at the first handshake
 
@@ -42,13 +43,15 @@ def handshake_completed(connection):
 
 
 def _append(path, connection):
-    import json
+    global _json
+    if _json is None:  # not at each connection: see _late.load
+        import json as _json
 
     descriptor = _open(path)
     if descriptor is None:
         return
     try:
-        line = json.dumps(_facts(connection, _nonce(descriptor, json)), sort_keys=True) + "\n"
+        line = _json.dumps(_facts(connection, _nonce(descriptor)), sort_keys=True) + "\n"
         os.write(descriptor, line.encode("ascii"))  # one write: lines of processes never mix
     finally:
         os.close(descriptor)
@@ -72,12 +75,12 @@ def _open(path):
     return None
 
 
-def _nonce(descriptor, json):
+def _nonce(descriptor):
     """The context for the exporter: bytes, or None if the file has no header line."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     first = os.read(descriptor, _HEADER_LIMIT).split(b"\n", 1)[0]
     try:
-        header = json.loads(first.decode("ascii"))
+        header = _json.loads(first.decode("ascii"))
         if HEADER_KEY in header:
             return bytes(bytearray.fromhex(header["nonce"]))
     except (ValueError, KeyError, TypeError):
