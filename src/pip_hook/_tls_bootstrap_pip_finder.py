@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Executed when pip is first imported; before that the function in the .pth file stands in sys.meta_path, which costs a
 # start of the interpreter less. Imports nothing but sys, prints nothing, and leaves the work to the package
-# _tls_bootstrap_pip, which is loaded only when pip's HTTP stack is first imported.
+# _tls_bootstrap_pip. That is loaded with pip._vendor, not only with the HTTP stack in it: threads that import urllib3
+# and a part of it at once fail in importlib the more often, the longer a finder takes for urllib3.
 import sys
 
 
@@ -10,12 +11,12 @@ class TlsBootstrapPipFinder(object):
     own = {}  # name of a package of ours -> the only directory it is loaded from
 
     def find_spec(self, name, path=None, target=None):
-        if name[:12] == "pip._vendor." or name in self.names:
+        if name[:11] == "pip._vendor" or name in self.names:
             return self.answer("find_spec", name, path)
         return None
 
     def find_module(self, name, path=None):  # Python 2 asks this
-        if name[:12] == "pip._vendor." or name in self.names:
+        if name[:11] == "pip._vendor" or name in self.names:
             return self.answer("find_module", name, path)
         return None
 
@@ -23,9 +24,9 @@ class TlsBootstrapPipFinder(object):
         try:
             if name in self.own:
                 if question == "find_spec":
-                    from importlib.machinery import PathFinder
-
-                    return PathFinder.find_spec(name, [self.own[name]])
+                    # Not by an import statement: see _tls_bootstrap_pip/interception.py. The second is 3.4's.
+                    machinery = sys.modules.get("_frozen_importlib_external") or sys.modules["_frozen_importlib"]
+                    return machinery.PathFinder.find_spec(name, [self.own[name]])
                 from pkgutil import ImpImporter
 
                 return ImpImporter(self.own[name]).find_module(name)

@@ -123,6 +123,20 @@ def test_pip_keeps_working_and_tells_why_only_when_it_is_verbose(make, pip, vers
     assert said[0].startswith("tls-bootstrap: pip goes on with ssl: ")
 
 
+@pytest.mark.parametrize("version, pip_version", PAIRS)
+def test_a_part_of_pip_that_cannot_be_imported_over_the_module_is_imported_over_ssl(make, pip, version, pip_version):
+    """What no probe foresees, deep in pip's stack: it is imported again as a whole, in silence."""
+    installation = make(version).add_pip(pip_version).add_module().add_hook()
+    (part,) = installation.site.glob("pip/_vendor/**/urllib3/util/ssl_.py")
+    text = part.read_text(encoding="utf-8")
+    part.unlink()  # another name of a file in the cache
+    refusal = "import ssl\nif ssl.__name__ == '_tls_bootstrap':\n    raise RuntimeError('not over this')\n"
+    part.write_text(text + refusal, encoding="utf-8")
+    verbose = pip(installation, "-v", *DOWNLOAD)
+    verbose.assert_none_ours()
+    assert "tls-bootstrap: pip goes on with ssl: RuntimeError: not over this" in verbose.err
+
+
 @pytest.mark.parametrize("fault", [remove, truncate(4096), truncate(-1), wrong_abi, raises], ids=lambda f: f.__name__)
 @pytest.mark.parametrize("version, pip_version", PAIRS)
 def test_the_check_says_what_is_wrong(make, check, version, pip_version, fault):

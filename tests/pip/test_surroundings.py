@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 
@@ -161,7 +162,8 @@ def load(name):
     except Exception as error:
         failures.append("%s: %r" % (name, error))
 
-names = ["pip._vendor.urllib3", "pip._vendor.requests", "pip._vendor.urllib3.util.ssl_", "ftplib", "imaplib", "poplib"]
+# Not urllib3 and a part of it: those can meet in importlib's own deadlock, without a hook too (see the next test).
+names = ["pip._vendor.urllib3", "pip._vendor.requests", "ftplib", "imaplib", "poplib"]
 threads = [threading.Thread(target=load, args=(name,)) for name in names * 4]
 for thread in threads:
     thread.start()
@@ -180,6 +182,130 @@ def test_threads_that_import_at_once(installation):
         assert done.returncode == 0, done.stderr
         words = done.stdout.replace("'", "").replace("(", "").replace(")", "").replace(",", "").split()
         assert words == ["[]", "_tls_bootstrap", "_tls_bootstrap", "ssl", "ssl", "ssl"], done.stdout
+
+
+MEETING = """
+import _frozen_importlib, faulthandler, json, sys, threading
+import http.client, urllib.request, xmlrpc.client
+faulthandler.dump_traceback_later(60, exit=True)
+where, sys.argv = sys.argv[1], ["/usr/bin/pip"]
+import pip._vendor
+STACK = "pip._vendor.urllib3"
+failures, seen, change = {}, set(), threading.Condition()
+
+def first_time(name):
+    with change:
+        known = name in seen
+        seen.add(name)
+        change.notify_all()
+    return not known
+
+def wait_for(name):
+    with change:
+        assert change.wait_for(lambda: name in seen, 60)
+
+def wait_until_blocked(thread, name):
+    "Until it waits for the lock of the module `name` that the calling thread holds, or ends; importlib tells nobody."
+    poll = threading.Event()
+    while thread.is_alive():
+        locks = _frozen_importlib._blocking_on.get(thread.ident) or ()
+        for lock in locks if isinstance(locks, (list, tuple)) else [locks]:
+            if lock.name == name and lock.owner == threading.get_ident():
+                return
+        poll.wait(0.001)
+
+def load(name, after=None):
+    if after:
+        wait_for(after)
+    try:
+        __import__(name)
+    except Exception as error:
+        failures[name.rpartition(".")[2]] = type(error).__name__
+
+def meet(name, other_name):
+    global one, other
+    one = threading.Thread(target=load, args=(name,))
+    other = threading.Thread(target=load, args=(other_name, name))
+    for thread in (other, one):
+        thread.start()
+    for thread in (other, one):
+        thread.join()
+
+class Slow:
+    "Loads a module for the thread that imports it first, and waits at one moment until the other thread waits for it."
+    def __init__(self, name, moment, lock=None):
+        self.name, self.moment, self.lock = name, moment, lock or name
+        sys.meta_path.insert(sys.meta_path.index(_frozen_importlib.BuiltinImporter), self)
+
+    def find_spec(self, name, path=None, target=None):
+        if name == self.name and first_time("found"):
+            spec = PathFinder.find_spec(name, path)
+            self.go_on = getattr(spec.loader, self.moment)
+            setattr(spec.loader, self.moment, self.wait)
+            return spec
+
+    def wait(self, subject):
+        first_time(self.lock)
+        wait_until_blocked(other, self.lock)
+        import sched  # any that was not there yet
+        return self.go_on(subject)
+
+PathFinder = sys.modules["_frozen_importlib_external"].PathFinder
+assert not {"importlib.machinery", "sched"} & set(sys.modules)
+if where == "machinery":
+    Slow("importlib.machinery", "exec_module")
+    meet("importlib.machinery", STACK)
+elif where == "module":
+    Slow("_tls_bootstrap._errors", "exec_module", "_tls_bootstrap")
+    meet("_tls_bootstrap", STACK)
+elif where == "package":
+    Slow(STACK, "create_module")
+    meet(STACK, STACK + ".util.ssl_")
+else:
+    import pip._vendor.urllib3
+    meet(STACK + ".right", STACK + ".left")
+import pip._vendor.requests, pip._vendor.urllib3.connection as connection, pip._vendor.urllib3.util.ssl_ as ssl_
+print(json.dumps([failures, connection.ssl.__name__, ssl_.SSLContext.__module__.partition(".")[0]]))
+"""
+# Two parts that import each other.
+RIGHT = """
+import __main__
+if __main__.first_time(__name__):
+    __main__.wait_until_blocked(__main__.other, __name__)
+    from .left import VALUE
+elif "always" in __main__.where:
+    raise ImportError("again")
+"""
+LEFT = """
+import pip._vendor.urllib3.right
+VALUE = 1
+"""
+
+
+@pytest.mark.parametrize("version, pip_version", [("3.6", "20.3.4"), ("3.9", "20.3.4"), ("3.13", "25.1.1")])
+@pytest.mark.parametrize(
+    "where, without_hook, with_hook",
+    [
+        ("package", {"urllib3": "_DeadlockError"}, {"urllib3": "_DeadlockError"}),
+        ("parts, once", {"right": "ImportError"}, {}),
+        ("parts, always", {"right": "ImportError"}, {"right": "ImportError"}),
+        ("machinery", {}, {}),
+        ("module", {}, {}),
+    ],
+    ids=["package", "parts, once", "parts, always", "machinery", "module"],
+)
+def test_threads_that_meet_fail_no_more_than_without_the_hook(make, version, pip_version, where, without_hook, with_hook):
+    """importlib lets one of two threads that wait for each other fail. That is no reason to give the module up."""
+    installation = make(version).add_pip(pip_version).add_module()
+    vendored = installation.site / "pip" / "_vendor" / "urllib3"
+    (vendored / "left.py").write_text(LEFT, encoding="ascii")
+    (vendored / "right.py").write_text(RIGHT, encoding="ascii")
+    for failures, module in ((without_hook, "ssl"), (with_hook, "_tls_bootstrap")):
+        if module != "ssl":
+            installation.add_hook()
+        done = installation.run("-c", MEETING, where)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == [failures, module, module], done.stderr
 
 
 NEIGHBOURS = """

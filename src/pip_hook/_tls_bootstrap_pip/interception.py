@@ -1,38 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The import system's side: answers the finder and runs pip's stack with `ssl` replaced."""
+"""The import system's side: answers the finder and runs pip's stack with `ssl` replaced.
+
+Python 3 asks a finder while it holds a lock that every import of another thread needs. Whoever imports something there
+waits for ever for a module that another thread is just importing, so `find_spec` imports nothing; the loader may.
+"""
 
 import sys
 import threading
 
-from . import audit, program, stack, transport
-from .ladder import PYOPENSSL, TLS_BOOTSTRAP, inject_pyopenssl, ladder
+from . import audit, program, stack
+from .ladder import PYOPENSSL, STANDARD, TLS_BOOTSTRAP, inject_pyopenssl, ladder
 from .substitution import Substitution
+
+if sys.version_info[0] == 2:
+    from . import transport
 
 _replacements = {}
 _substitution = Substitution(_replacements, stack.covers)
-_nesting = threading.local()
+_thread = threading.local()  # parts: the names imported within this thread's import; plain: that goes without ours
 _python2_busy = set()
 
 
-def _wanted(finder, name):
-    """The rung on which the module `name` must be imported with our help, or None."""
-    if not stack.covers(name):
-        return None
-    rung = ladder.settle(finder)
+def _concerns(finder, name):
+    """True for a module that must be imported with our help, if ours can be had."""
+    if not stack.covers(name) or getattr(_thread, "plain", False):
+        return False
     if name in stack.TOP_LEVEL and "urllib3.contrib.pyopenssl" not in finder.names:
         finder.names += ("urllib3.contrib.pyopenssl", "requests.packages.urllib3.contrib.pyopenssl")
+    return True
+
+
+def _settle(finder):
+    """The rung of the ladder, with what it takes to stand on it."""
+    rung = ladder.settle(finder)
     if rung == TLS_BOOTSTRAP:
         _replacements.update({"ssl": ladder.module, "_ssl": ladder.low_level})
-        return rung
-    if rung == PYOPENSSL and stack.is_urllib3(name):
-        return rung
-    return None
+    return rung
 
 
 def run_import(name, run, undo):
     """Import the module `name` by `run()`, with `ssl` replaced if that works and without if not.
 
-    run  -- function() that executes the module, and may be called a second time
+    run  -- function() that executes the module, and may be called again after a failure
     undo -- function() that clears what a failed run left in the module
     """
     if ladder.rung != TLS_BOOTSTRAP:
@@ -40,28 +49,31 @@ def run_import(name, run, undo):
         if ladder.rung == PYOPENSSL and stack.is_urllib3(name):
             inject_pyopenssl(name)
         return result
-    if getattr(_nesting, "depth", 0):  # a part of an import that has its second try further out
-        with _substitution:
-            return run()
+    if _nested():  # a part of an import that has its second try further out
+        _thread.parts.append(name)
+        return _run_replaced(run)
     before = set(sys.modules)
-    _nesting.depth = 1
+    _thread.parts = []
     try:
-        with _substitution:
-            result = run()
-    except Exception as error:
-        _forget(before)
-        undo()
-        result = run()  # an optional module that cannot be imported either way raises here again
-        ladder.step_down(error)
-        if ladder.rung == PYOPENSSL and stack.is_urllib3(name):
-            inject_pyopenssl(name)
-        return result
+        try:
+            result = _run_replaced(run)
+        except Exception as error:
+            # Another thread's failed import may be the reason, or a circle within pip: not one yet to give ours up.
+            undo()
+            try:
+                result = _run_replaced(run)
+            except Exception as again:
+                if type(again).__name__ == "_DeadlockError":  # importlib's way out where threads meet, without us too
+                    raise
+                _forget(before)
+                undo()
+                return _without_ours(name, run, error)
     finally:
-        _nesting.depth = 0
+        _thread.parts = None
     if sys.version_info[0] == 2:
         transport.enable()
     try:
-        strangers = audit.repair(ladder.module, ladder.low_level)
+        strangers = audit.repair(_replacements["ssl"], _replacements["_ssl"])
     except Exception as error:  # pip has what it needs; nothing after that may fail
         strangers = ["nobody: %s" % error]
     if strangers:
@@ -69,10 +81,34 @@ def run_import(name, run, undo):
     return result
 
 
+def _nested():
+    return getattr(_thread, "parts", None) is not None
+
+
+def _run_replaced(run):
+    with _substitution:
+        return run()
+
+
+def _without_ours(name, run, error):
+    _thread.plain = True
+    try:
+        result = run()  # an optional module that cannot be imported either way raises here again
+    finally:
+        _thread.plain = False
+    ladder.step_down(error)
+    if ladder.rung == PYOPENSSL and stack.is_urllib3(name):
+        inject_pyopenssl(name)
+    return result
+
+
 def _forget(before):
-    for name in set(sys.modules) - before:
+    """Take back the parts of a failed import, and no module that another thread imports meanwhile."""
+    # Python 2 holds one lock during an import, so all that is new is this thread's; its parts are not listed.
+    mine = set(sys.modules) - before if sys.version_info[0] == 2 else _thread.parts
+    for name in mine:
         if stack.covers(name):
-            del sys.modules[name]
+            sys.modules.pop(name, None)
 
 
 def _refuse(name):
@@ -85,20 +121,17 @@ def _refuse(name):
 
 def find_spec(finder, name, path):
     """The spec of a module of pip's stack, with a loader that calls `run_import`; else None."""
-    rung = _wanted(finder, name)
-    if rung is None:
+    if not _concerns(finder, name) or ladder.rung == STANDARD:
         return None
-    if rung == TLS_BOOTSTRAP and stack.is_pyopenssl_bridge(name):
-        from importlib.machinery import ModuleSpec
-
-        return ModuleSpec(name, RefusingLoader())
+    if ladder.rung == TLS_BOOTSTRAP and stack.is_pyopenssl_bridge(name):
+        return type(__spec__)(name, RefusingLoader())
     for other in sys.meta_path:
         if other is finder or not hasattr(other, "find_spec"):
             continue
         spec = other.find_spec(name, path)
         if spec is not None:
             if spec.loader is not None:
-                spec.loader = InterceptingLoader(spec.loader)
+                spec.loader = InterceptingLoader(spec.loader, finder)
             return spec
     return None
 
@@ -117,8 +150,9 @@ class RefusingLoader(object):
 class InterceptingLoader(object):
     """Stands before the real loader until the module is executed, then leaves it in its place."""
 
-    def __init__(self, loader):
+    def __init__(self, loader, finder):
         self._loader = loader
+        self._finder = finder
 
     def __getattr__(self, name):
         return getattr(self._loader, name)
@@ -129,6 +163,7 @@ class InterceptingLoader(object):
 
     def exec_module(self, module):
         module.__spec__.loader = module.__loader__ = self._loader
+        _settle(self._finder)
         pristine = dict(module.__dict__)
 
         def undo():
@@ -152,12 +187,14 @@ def find_module(finder, name, path):
     """A loader that imports a module of pip's stack by `run_import`; else None."""
     if name in _python2_busy:
         return None
-    rung = _wanted(finder, name)
-    if rung is None:
+    if not _concerns(finder, name):
+        return None
+    rung = _settle(finder)
+    if rung == STANDARD or rung == PYOPENSSL and not stack.is_urllib3(name):
         return None
     if rung == TLS_BOOTSTRAP and stack.is_pyopenssl_bridge(name):
         return RefusingLoader()
-    if getattr(_nesting, "depth", 0):  # the global import lock is ours: the substitution is in place
+    if _nested():  # the global import lock is ours: the substitution is in place
         return None
     return ReentrantLoader()
 

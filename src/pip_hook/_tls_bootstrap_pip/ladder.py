@@ -19,15 +19,16 @@ class Ladder(object):
         self.rung = None
         self.module = None
         self.low_level = None
+        self._choosing = False
         self._lock = threading.RLock()
 
     def settle(self, finder):
         """Choose the rung at the first call and return it. Never raises."""
         with self._lock:
-            if self.rung is None:
-                self.rung = STANDARD  # for imports of pip's stack that the next lines set off
+            if self.rung is None and not self._choosing:
+                self._choosing = True
                 self.rung = self._choose(finder)
-        return self.rung
+            return self.rung or STANDARD  # the latter for imports of pip's stack that the choice sets off
 
     def _choose(self, finder):
         if program.switched_off():

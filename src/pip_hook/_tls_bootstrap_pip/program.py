@@ -2,13 +2,11 @@
 """What is known about the running program: is it pip, may it be spoken to, are we switched off."""
 
 import os
-import re
 import sys
 
 DISABLED_FILE = "/etc/tls-bootstrap/disabled"
 DISABLED_HERE = "tls-bootstrap-disabled"  # at the top of a virtual environment
 
-_PIP_COMMAND = re.compile(r"(pip([0-9]+(\.[0-9]+)*)?(-[0-9.]+|-python[0-9.]*)?|python[0-9.]*-pip)$")
 _PIP_CHILD = ("__pip-runner__.py", "__main__.py")
 _spoken = []
 
@@ -24,7 +22,13 @@ def is_pip():
     directory, name = os.path.split(argv[0])
     if name in _PIP_CHILD:
         return os.path.basename(directory) == "pip"
-    return _PIP_COMMAND.match(name) is not None
+    return _is_pip_command(name)
+
+
+def _is_pip_command(name):
+    """True for pip, pip3.9, pip-20.3, pip-python3, python3.9-pip. Without `re`: a finder must not import."""
+    words = [word.rstrip("0123456789.") for word in name.split("-")]
+    return words in (["pip"], ["pip", ""], ["pip", "python"], ["python", "pip"])
 
 
 def _command_line():
@@ -61,7 +65,8 @@ def is_verbose():
     """True when the user asked pip for details, the only case in which the hook may speak."""
     if os.environ.get("PIP_VERBOSE", "").lower() not in ("", "0", "no", "n", "false", "f", "off"):
         return True
-    return any(re.match(r"(-v+|--verbose)$", word) for word in getattr(sys, "argv", [])[1:])
+    words = getattr(sys, "argv", [])[1:]
+    return "--verbose" in words or any(word[:2] == "-v" and not word[1:].strip("v") for word in words)
 
 
 def note(text):

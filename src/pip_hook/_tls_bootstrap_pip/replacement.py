@@ -43,8 +43,9 @@ def load(finder):
     module raises itself while it is imported.
     """
     _refuse_impossible_key_log()
-    module = sys.modules.get(NAME)
-    if module is None:
+    if NAME in sys.modules:
+        module = __import__(NAME)  # waits where another thread is just importing it
+    else:
         module = _import_from_own_directory(finder)
     home = os.path.join(finder.directory, NAME)
     if os.path.dirname(os.path.abspath(getattr(module, "__file__", None) or "")) != home:

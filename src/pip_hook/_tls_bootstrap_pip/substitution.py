@@ -18,7 +18,7 @@ _DEFAULT_LEVEL = -1 if sys.version_info[0] == 2 else 0
 
 
 class Substitution(object):
-    """Context manager, re-entrant and usable by several threads at once.
+    """Context manager, re-entrant and usable by several threads at once, each of which has it for itself.
 
     modules -- {"ssl": module, "_ssl": module}
     accepts -- function(importer's __name__) -> True if the importer is to get ours
@@ -27,6 +27,7 @@ class Substitution(object):
     def __init__(self, modules, accepts):
         self._modules = modules
         self._accepts = accepts
+        self._thread = threading.local()  # depth: how often this thread has entered
         self._lock = threading.Lock()
         self._users = 0
         self._importer = None
@@ -39,18 +40,23 @@ class Substitution(object):
                 self._original = builtins.__import__
                 self._importer = self._make_importer(self._original)
                 builtins.__import__ = self._importer
+        self._thread.depth = self._depth() + 1
         return self
 
     def __exit__(self, *exception):
+        self._thread.depth -= 1
         with self._lock:
             self._users -= 1
             # Somebody may have put an own function around ours; then ours just passes calls on.
             if self._users == 0 and builtins.__import__ is self._importer:
                 builtins.__import__ = self._original
 
+    def _depth(self):
+        return getattr(self._thread, "depth", 0)
+
     def _make_importer(self, original):
         def __import__(name, globals=None, locals=None, fromlist=(), level=_DEFAULT_LEVEL):
-            if level <= 0 and name in self._modules and self._users and globals is not None:
+            if level <= 0 and name in self._modules and self._depth() and globals is not None:
                 if self._accepts(globals.get("__name__") or ""):
                     return self._modules[name]
             return original(name, globals, locals, fromlist, level)
