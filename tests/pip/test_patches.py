@@ -50,6 +50,21 @@ def test_a_patched_pip_goes_on_with_ssl_where_the_module_is_missing_or_broken(ma
     pip(installation, *DOWNLOAD).assert_none_ours()
 
 
+@pytest.mark.parametrize("version, pip_version", PATCHED)
+def test_the_off_switches_count_for_a_patched_pip_too(make, pip, version, pip_version):
+    installation = make(version).add_pip(pip_version, patch_of(version, pip_version)).add_module()
+    switch = installation.root / "disabled"
+    named = '"/etc/tls-bootstrap/disabled"'
+    (part,) = [path for path in installation.site.glob("pip/_vendor/**/*.py") if named in path.read_text(encoding="utf-8")]
+    text = part.read_text(encoding="utf-8").replace(named, repr(str(switch)))
+    part.unlink()  # another name of a file in the cache
+    part.write_text(text, encoding="utf-8")
+    pip(installation, *DOWNLOAD).assert_all_ours()
+    pip(installation, *DOWNLOAD, environment={"TLS_BOOTSTRAP_PIP": "0"}).assert_none_ours()
+    switch.touch()
+    pip(installation, *DOWNLOAD).assert_none_ours()
+
+
 @pytest.mark.parametrize("version, pip_version", [("2.7", "9.0.3"), ("2.7", "20.3.4"), ("3.6", "9.0.3"), ("3.13", "25.1.1")])
 def test_nobody_but_the_stack_of_a_patched_pip_holds_the_module(make, version, pip_version):
     installation = make(version).add_pip(pip_version, patch_of(version, pip_version)).add_module()
