@@ -71,8 +71,9 @@ _HOMES = {
     ),
 }
 
-# Names of the C half that are ready to be used as they are.
-_PLAIN = {
+# Names of the C half that are ready to be used as they are. Of a tuple: the byte code of a set's display has the order
+# of that day's hashes.
+_PLAIN = frozenset((
     "OPENSSL_VERSION",
     "OPENSSL_VERSION_INFO",
     "OPENSSL_VERSION_NUMBER",
@@ -88,7 +89,7 @@ _PLAIN = {
     "err_names_to_codes",
     "get_sigalgs",
     "lib_codes_to_names",
-}
+))
 
 # Names of the C half that are plain integers there and members of an enumeration here: prefix -> its module.
 _ENUMERATIONS = {
