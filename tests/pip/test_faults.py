@@ -233,3 +233,23 @@ def test_a_start_of_the_interpreter_reads_no_file_of_ours_but_the_pth(make, vers
     start_silently(installation)
     assert installation.run("-c", "import json, email.parser").stderr == ""
     assert installation.run("-c", "import pip").stderr == "read"
+
+
+UNTOLD = """
+import sys
+line, site = sys.argv[1:]
+sys.path.append(site)
+exec(line)
+assert sys.meta_path[0] is finder
+import pip
+assert pip.__file__.startswith(site)
+"""
+
+
+@pytest.mark.parametrize("version", ["2.7", "3.13"])
+def test_a_pth_line_that_is_not_told_its_directory_leaves_pip_alone(make, version):
+    """Some site.py keep no `sitedir` among the variables that the line sees."""
+    installation = make(version).add_pip("20.3.4" if version == "2.7" else "25.1.1").add_hook()
+    line = (installation.site / "_tls_bootstrap_pip.pth").read_text(encoding="ascii")
+    done = installation.run("-S", "-c", UNTOLD, line, installation.site)
+    assert (done.returncode, done.stderr) == (0, "")
