@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from toolkit import interpreters
+from toolkit.audit.floor import TARGET_SIDE
 from toolkit.releases import TOP
 
 PROGRAM = """
@@ -15,7 +16,7 @@ for path in sys.argv[1:]:
         code = compile(stream.read(), path, "exec")
     print("%s %s" % (path, hashlib.sha256(marshal.dumps(code)).hexdigest()))
 """
-PLACES = ("src/_tls_bootstrap", "src/pip_hook", "src/command")
+PLACES = ("src/_tls_bootstrap", *TARGET_SIDE)
 FOUND = interpreters.find()
 
 

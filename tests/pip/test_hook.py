@@ -124,14 +124,24 @@ def test_the_environment_switches_it_off(make, pip, version, pip_version):
     pip(installation, *DOWNLOAD, environment={"TLS_BOOTSTRAP_PIP": "0"}).assert_none_ours()
 
 
+#: The file whose presence switches off, as the sources spell it.
+SWITCH = '"/etc/tls-bootstrap/disabled"'
+
+
+def move_switch(installation, source):
+    """Make a source file of an installation look for the off switch inside of it; returns that path."""
+    switch = installation.root / "disabled"
+    text = source.read_text(encoding="utf-8")
+    assert SWITCH in text
+    source.unlink()  # perhaps another name of a file in the cache
+    source.write_text(text.replace(SWITCH, repr(str(switch))), encoding="utf-8")
+    return switch
+
+
 @pytest.mark.parametrize("version", ["2.7", "3.9"])
 def test_a_file_switches_it_off_for_everybody(make, pip, version):
     installation = make(version).add_pip("20.3.4").add_module().add_hook()
-    program = installation.site / "_tls_bootstrap_pip" / "program.py"
-    switch = installation.root / "disabled"
-    text = program.read_text(encoding="utf-8")
-    assert '"/etc/tls-bootstrap/disabled"' in text
-    program.write_text(text.replace('"/etc/tls-bootstrap/disabled"', repr(str(switch))), encoding="utf-8")
+    switch = move_switch(installation, installation.site / "_tls_bootstrap_pip" / "program.py")
     pip(installation, *DOWNLOAD).assert_all_ours()
     switch.touch()
     pip(installation, *DOWNLOAD).assert_none_ours()

@@ -9,7 +9,7 @@ import re
 import shutil
 
 import pytest
-from test_hook import LOOK_AT_NEIGHBOURS
+from test_hook import LOOK_AT_NEIGHBOURS, SWITCH, move_switch
 from test_ladder import BINARIES, PYOPENSSL
 from openssl.errors import BuildError
 from toolkit.pip_matrix.installations import SOURCE, apply_patch
@@ -53,12 +53,9 @@ def test_a_patched_pip_goes_on_with_ssl_where_the_module_is_missing_or_broken(ma
 @pytest.mark.parametrize("version, pip_version", PATCHED)
 def test_the_off_switches_count_for_a_patched_pip_too(make, pip, version, pip_version):
     installation = make(version).add_pip(pip_version, patch_of(version, pip_version)).add_module()
-    switch = installation.root / "disabled"
-    named = '"/etc/tls-bootstrap/disabled"'
-    (part,) = [path for path in installation.site.glob("pip/_vendor/**/*.py") if named in path.read_text(encoding="utf-8")]
-    text = part.read_text(encoding="utf-8").replace(named, repr(str(switch)))
-    part.unlink()  # another name of a file in the cache
-    part.write_text(text, encoding="utf-8")
+    parts = installation.site.glob("pip/_vendor/**/*.py")
+    (part,) = [path for path in parts if SWITCH in path.read_text(encoding="utf-8")]
+    switch = move_switch(installation, part)
     pip(installation, *DOWNLOAD).assert_all_ours()
     pip(installation, *DOWNLOAD, environment={"TLS_BOOTSTRAP_PIP": "0"}).assert_none_ours()
     switch.touch()
