@@ -62,9 +62,7 @@ def run_import(name, run, undo):
             undo()
             try:
                 result = _run_replaced(run)
-            except Exception as again:
-                if type(again).__name__ == "_DeadlockError":  # importlib's way out where threads meet, without us too
-                    raise
+            except Exception:
                 _forget(before)
                 undo()
                 return _without_ours(name, run, error)
@@ -93,7 +91,9 @@ def _run_replaced(run):
 def _without_ours(name, run, error):
     _thread.plain = True
     try:
-        result = run()  # an optional module that cannot be imported either way raises here again
+        # What cannot be imported either way raises here again: an optional module, or where threads wait for each
+        # other, which importlib ends by an error. Neither is a reason to give ours up.
+        result = run()
     finally:
         _thread.plain = False
     ladder.step_down(error)
