@@ -72,13 +72,17 @@ def test_every_connection_of_pip_is_made_by_the_module_beside_the_hook(make, pip
     assert len(list(installation.root.rglob("tb_sample-1.0-*.whl"))) == 1
 
 
-@pytest.mark.parametrize("version", ["2.7", "3.6", "3.9"])
-def test_a_debundled_pip_is_reached(make, pip, version):
-    installation = make(version).add_debundled_pip("20.3.4").add_module().add_hook()
-    pip(installation, *DOWNLOAD).assert_all_ours()
+@pytest.mark.parametrize(
+    "version, pip_version", [("2.7", "9.0.1"), ("2.7", "20.3.4"), ("3.6", "9.0.1"), ("3.6", "20.3.4"), ("3.9", "20.3.4")]
+)
+@pytest.mark.parametrize("module", ["pip", "pip.__main__"])
+def test_a_debundled_pip_is_reached(make, pip, version, pip_version, module):
+    """By Ansible too, whose module says pip.__main__; pips before 10 import all while sys.argv does not name it yet."""
+    installation = make(version).add_debundled_pip(pip_version).add_module().add_hook()
+    pip(installation, *DOWNLOAD, start=("-m", module)).assert_all_ours()
 
 
-@pytest.mark.parametrize("start", [("-m", "pip"), ("pip-2.7",)], ids=["module", "script"])
+@pytest.mark.parametrize("start", [("-m", "pip"), ("-m", "pip.__main__"), ("pip-2.7",)], ids=["module", "Ansible's", "script"])
 def test_the_devendored_pip_of_ubuntu_14_04_is_reached(make, pip, start):
     installation = make("2.7").add_devendored_pip().add_module().add_hook()
     (installation.root / "pip-2.7").write_text("from pip import main\nraise SystemExit(main())\n", encoding="ascii")

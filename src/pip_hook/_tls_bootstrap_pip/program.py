@@ -18,7 +18,8 @@ def is_pip():
         return True
     argv = getattr(sys, "argv", None) or [""]
     if argv[0] in ("-m", "-c"):  # `-m` until runpy has found the module; old pips import all by then
-        return _module_option(_command_line()) == "pip"
+        module = _module_option(_command_line()) or ""  # pip, or as Ansible's module starts it pip.__main__
+        return module.partition(".")[0] == "pip"
     directory, name = os.path.split(argv[0])
     if name in _PIP_CHILD:
         return os.path.basename(directory) == "pip"
