@@ -18,7 +18,7 @@ from toolkit import tools
 from toolkit.pip_matrix.files import make_wheel
 from toolkit.pip_matrix.installations import link, programs
 
-PINNED = Path(__file__).with_name("neighbours.txt")
+PINNED = Path(__file__).with_name("neighbours") / "3.11.txt"
 VERSION = "3.11"  # their wheels are for it
 pytestmark = pytest.mark.skipif(
     platform.machine() != "x86_64" or VERSION not in programs(), reason=f"the pinned wheels are for x86_64 and Python {VERSION}"
