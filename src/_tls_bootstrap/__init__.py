@@ -7,9 +7,10 @@ platform and rebased freely, without a promise of backward compatibility for gen
 Importing this package never imports `ssl` and has no effect on other users of TLS in the process.
 It raises ImportError, in one line that says what to do, where its binary half cannot be used.
 Public names are resolved when they are first touched, so that an import alone stays cheap.
-"""
 
-from __future__ import absolute_import
+No file here says `from __future__ import absolute_import`: Python 3 would import a module for it, a tenth of this
+import.  So 2.7 looks for each module here first, and none may be imported that a file here has the name of.
+"""
 
 # Not `from . import _loader`: 2.7 cannot do that again after an import that failed, and would hide the reason.
 from ._loader import load_core as _load_core

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """AlertDescription and its members (ssl documentation: "Constants"; RFC 8446 section 6)."""
 
-from __future__ import absolute_import
-
 from ._enumeration import IntEnum, core_enumeration
 
 __all__ = ["AlertDescription"]

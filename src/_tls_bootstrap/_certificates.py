@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Certificates as text, bytes and dictionaries (ssl documentation: "Certificate handling")."""
 
-from __future__ import absolute_import
-
 import base64
 import calendar
 import re

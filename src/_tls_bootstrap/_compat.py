@@ -5,8 +5,6 @@ The C half takes native str (`str` of the running Python) for texts, bytes for d
 bytes on Python 3 and as str on 2.7; the conversions are here.
 """
 
-from __future__ import absolute_import
-
 import os
 import sys
 

@@ -6,8 +6,6 @@ an import, so those that few programs look at have modules of their own: _option
 _error_numbers and _alerts.
 """
 
-from __future__ import absolute_import
-
 from ._enumeration import IntEnum, core_enumeration
 
 __all__ = [

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """SSLContext and the functions that make one (ssl documentation: "SSL Contexts", "Context creation")."""
 
-from __future__ import absolute_import
-
 import sys
 
 from . import _compat, _core, _late, _policy, _trust

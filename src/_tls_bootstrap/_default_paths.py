@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """get_default_verify_paths() (ssl documentation: "Certificate handling")."""
 
-from __future__ import absolute_import
-
 from collections import namedtuple
 
 from . import _trust

@@ -6,8 +6,6 @@ Class(value), Class["NAME"], iteration, membership, repr, pickling, both ways of
 whose operators keep the type.  Iteration is in the order of values.
 """
 
-from __future__ import absolute_import
-
 _DESCRIPTORS = ("__get__", "__set__", "__delete__")
 
 

@@ -4,8 +4,6 @@
 Also how an enumeration is made of the C half's constants.
 """
 
-from __future__ import absolute_import
-
 import sys
 
 from . import _core

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """SSLErrorNumber and its members (ssl documentation: "Exceptions")."""
 
-from __future__ import absolute_import
-
 from ._enumeration import IntEnum, core_enumeration
 
 __all__ = ["SSLErrorNumber"]

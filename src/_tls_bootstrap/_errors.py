@@ -4,12 +4,14 @@
 The classes are defined here and handed to the C half once, which fills in the attributes.
 """
 
-from __future__ import absolute_import
-
-import _socket  # the C module: cheap, and the owner of the two classes
 import sys
 
-socket_error = _socket.error  # OSError on Python 3
+if sys.version_info >= (3, 10):
+    socket_error, socket_timeout = OSError, TimeoutError
+else:
+    # The C module: cheap, and the owner of the two classes. An import statement would find this package's own on 2.7.
+    _theirs = __import__("_socket", level=0)
+    socket_error, socket_timeout = _theirs.error, _theirs.timeout
 
 
 class SSLError(socket_error):
@@ -75,13 +77,13 @@ class SSLCertVerificationError(SSLError, ValueError):
 
 if sys.version_info[0] == 2:
 
-    class _timeout(SSLError, _socket.timeout):
+    class _timeout(SSLError, socket_timeout):
         """What a timeout is on 2.7: its ssl module raised an SSLError, Python 3's a socket.timeout."""
 
         __module__ = "_tls_bootstrap"
 
 else:
-    _timeout = _socket.timeout
+    _timeout = socket_timeout
 
 FAMILY = (
     SSLError,

@@ -5,8 +5,6 @@ SSLContext.check_hostname does not use it: there OpenSSL checks the name during 
 stricter (no wildcard in a part of a label).
 """
 
-from __future__ import absolute_import
-
 import re
 import socket
 

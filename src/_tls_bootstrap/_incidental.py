@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names that the ssl module of Python 3.6 happened to have, and that third parties came to use."""
 
-from __future__ import absolute_import
-
 import base64
 import errno
 import os

@@ -5,8 +5,6 @@ A program may run for weeks while the package is upgraded under it.  What it loa
 version that it began with, or halves of two versions would meet; where that is gone, it is told so.
 """
 
-from __future__ import absolute_import
-
 import os
 import sys
 

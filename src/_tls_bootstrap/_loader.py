@@ -5,8 +5,6 @@ The dynamic loader maps a truncated file without complaint and the process then 
 no `except` clause catches.  Everything that can be told from the file is therefore checked before.
 """
 
-from __future__ import absolute_import
-
 import os
 import sys
 

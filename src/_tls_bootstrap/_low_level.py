@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The C half as programs that import `_ssl` expect it, for where this package stands in for `ssl`."""
 
-from __future__ import absolute_import
-
 from . import _core, _errors, _late
 
 __all__ = ["_ssl"]

@@ -5,8 +5,6 @@ Content types of records (RFC 8446 section 5.1 and OpenSSL's pseudo types), aler
 and handshake messages (RFC 8446 section 4, RFC 5246 section 7.4).
 """
 
-from __future__ import absolute_import
-
 from ._enumeration import IntEnum
 
 _TLSContentType = IntEnum(

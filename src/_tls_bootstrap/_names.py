@@ -6,8 +6,6 @@ class that has one: by assignment to `__class__` where that works (3.5), else by
 object that takes the first one's place.
 """
 
-from __future__ import absolute_import
-
 import sys
 
 from . import _late

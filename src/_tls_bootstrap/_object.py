@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS without a network (ssl documentation: "Memory BIO support"): SSLObject and MemoryBIO."""
 
-from __future__ import absolute_import
-
 from . import _core, _late, _trace
 from ._compat import bytes_argument
 from ._errors import SSLCertVerificationError

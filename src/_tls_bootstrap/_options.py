@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options and its members (ssl documentation: "Constants")."""
 
-from __future__ import absolute_import
-
 from ._enumeration import IntFlag, core_enumeration
 
 __all__ = ["Options"]

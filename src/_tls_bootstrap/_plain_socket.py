@@ -6,8 +6,6 @@ methods of the same name in a subclass.  The class here has none of them; it als
 context manager and has sendfile(), as on Python 3.
 """
 
-from __future__ import absolute_import
-
 import os
 import socket as _stdlib
 

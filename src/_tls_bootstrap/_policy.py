@@ -13,8 +13,6 @@ policy that cannot be applied is an error and never passed over: a file that set
 command, a refused value.
 """
 
-from __future__ import absolute_import
-
 import errno
 import os
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a certificate is trusted for (ssl documentation: "Context creation", Purpose)."""
 
-from __future__ import absolute_import
-
 from . import _core
 from ._enumeration import Enum
 

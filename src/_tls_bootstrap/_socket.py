@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS over a socket (ssl documentation: "SSL Sockets"): SSLSocket and the functions that make one."""
 
-from __future__ import absolute_import
-
 import errno
 import socket as _stdlib
 from socket import AF_INET, SO_TYPE, SOCK_STREAM, SOL_SOCKET

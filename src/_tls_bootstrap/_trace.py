@@ -7,8 +7,6 @@ first line, if the check made the file, holds the nonce that becomes the exporte
 Tracing never disturbs the connection: every error is swallowed.
 """
 
-from __future__ import absolute_import
-
 import os
 import stat
 import sys

@@ -7,8 +7,6 @@ are honoured under -E and -I as they are by `ssl`, but not in a process with rai
 The system flavour leaves all of it to the distribution's OpenSSL.
 """
 
-from __future__ import absolute_import
-
 import errno
 import os
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLSVersion (ssl documentation: "Constants"; added in 3.7)."""
 
-from __future__ import absolute_import
-
 from ._enumeration import IntEnum, core_members, enumeration
 
 __all__ = ["TLSVersion"]

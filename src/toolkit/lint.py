@@ -21,7 +21,7 @@ FORMATTED = ("src/core", "tests/bench", "tests/isolation")
 
 #: Names that the code uses only after finding out that they are there, on the side that has them.
 GUARDED = (
-    "builtins", "__builtin__", "enum", "enum.IntFlag", "ipaddress", "memoryview.cast", "urllib2", "urllib2.urlopen",
+    "builtins", "__builtin__", "TimeoutError", "enum", "enum.IntFlag", "ipaddress", "memoryview.cast", "urllib2", "urllib2.urlopen",
     "urllib2.urlopen(timeout)", "urllib.request", "importlib.machinery.ModuleSpec", "importlib.machinery.PathFinder.find_spec",
 )  # fmt: skip
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Importing the package: what it needs, what it leaves alone, and how it fails."""
 
+import ast
 import os
 import shutil
 import sys
@@ -34,6 +35,26 @@ def test_the_standard_librarys_ssl_is_not_imported():
         "print([n for n in ('ssl', '_ssl') if n in sys.modules and n not in before])"
     )
     assert output == "[]"
+
+
+def imported_modules(path):
+    """The modules that a file imports by absolute name."""
+    for node in ast.walk(ast.parse(read_file(path))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name.partition(".")[0]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def test_no_part_has_the_name_of_a_module_that_a_part_imports():
+    # 2.7 would find the part: no file has absolute_import of __future__, a module that Python 3 would load for nothing.
+    place = os.path.dirname(tls._core.__file__)
+    parts = set(name.partition(".")[0] for name in os.listdir(place))
+    found = [(name, module) for name in sorted(os.listdir(place)) if name.endswith(".py")
+             for module in imported_modules(os.path.join(place, name))]  # fmt: skip
+    assert ("_loader.py", "os") in found
+    assert [pair for pair in found if pair[1] in parts or pair[1] == "__future__"] == []
 
 
 def test_it_works_on_a_python_without_ssl(certificates):

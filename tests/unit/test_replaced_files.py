@@ -22,14 +22,16 @@ def replace(*names):
             stream.write(text.replace("Apache-2.0", "Apache-2.0 of another version") + "REPLACED = True\\n")
         os.rename(path + ".new", path)
 
+def parts():
+    return set(name for name in sys.modules if name.startswith("_tls_bootstrap.") and sys.modules[name])
+
 def refused(action):
-    before = set(name for name in sys.modules if name.startswith("_tls_bootstrap."))
+    before = parts()
     try:
         action()
     except ImportError as error:
         assert "was replaced while this program runs" in str(error), error
-        after = set(name for name in sys.modules if name.startswith("_tls_bootstrap.") and sys.modules[name])
-        assert after == before, after - before
+        assert parts() == before, parts() - before
         return os.path.basename(str(error).split(" was replaced")[0])
     return "not refused"
 """

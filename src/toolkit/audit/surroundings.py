@@ -67,9 +67,7 @@ def control() -> Verdict:
     shutil.rmtree(tree, ignore_errors=True)
     shutil.copytree(build.package, tree / PACKAGE)
     start = tree / PACKAGE / "__init__.py"
-    text = start.read_text(encoding="utf-8")
-    first = "from __future__ import absolute_import\n"
-    start.write_text(text.replace(first, first + CARELESS, 1), encoding="utf-8")
+    start.write_text(CARELESS + start.read_text(encoding="utf-8"), encoding="utf-8")
     newest = interpreters_for(build)[-1]
     places = os.pathsep.join([str(tree.resolve()), str(interpreters.pytest_directory(newest))])
     outcome = interpreters.run_pytest(
