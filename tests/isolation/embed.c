@@ -4,10 +4,10 @@
  *     embed CYCLES FILE CODE      runs CODE in each of CYCLES lives of the interpreter
  *     embed CYCLES FILE -         loads FILE (an extension module) and lets it go, without an interpreter
  *
- * With CODE, FILE is loaded and let go between the lives too, unless it is "-".  Prints, after a tenth of the cycles
- * and at the end, the bytes that malloc has given out and the bytes that are mapped beside its heap and the stack:
- * [[bytes, bytes], [bytes, bytes]].  They mean something where malloc keeps no cache and maps nothing itself
- * (GLIBC_TUNABLES) and PYTHONMALLOC=malloc. */
+ * With CODE, FILE is loaded and let go between the lives too, unless it is "-".  Prints, a line of two numbers for
+ * each tenth of the cycles, the bytes that malloc has given out and the bytes that are mapped beside its heap and the
+ * stack.  They mean something where malloc keeps no cache and maps nothing itself (GLIBC_TUNABLES) and
+ * PYTHONMALLOC=malloc. */
 #include <Python.h>
 
 #include <dlfcn.h>
@@ -63,6 +63,8 @@ static void fix_addresses(char **words)
         execv("/proc/self/exe", words);
 }
 
+#define TENTHS 10
+
 typedef struct {
     size_t given_out;
     size_t mapped;
@@ -108,22 +110,22 @@ static void live(const char *code)
 int main(int count, char **words)
 {
     long cycles, i;
-    memory early = {0, 0}, late;
+    memory found[TENTHS];
+    int tenth = 0;
 
-    if (count != 4)
+    if (count != 4 || (cycles = atol(words[1])) < TENTHS)
         return 64;
     fix_addresses(words);
     use_malloc();
-    cycles = atol(words[1]);
     for (i = 0; i < cycles; i++) {
         if (strcmp(words[2], "-") != 0)
             load_and_let_go(words[2]);
         if (strcmp(words[3], "-") != 0)
             live(words[3]);
-        if (i == cycles / 10)
-            early = measure();
+        if (i + 1 == cycles * (tenth + 1) / TENTHS)
+            found[tenth++] = measure(); /* printed at the end: stdout has a buffer */
     }
-    late = measure();
-    printf("[[%zu, %zu], [%zu, %zu]]\n", early.given_out, early.mapped, late.given_out, late.mapped);
+    for (i = 0; i < TENTHS; i++)
+        printf("%zu %zu\n", found[i].given_out, found[i].mapped);
     return 0;
 }
