@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS without a network (ssl documentation: "Memory BIO support"): SSLObject and MemoryBIO."""
 
-from . import _core, _late, _trace
-from ._compat import bytes_argument
+from . import _core, _late
+from ._compat import bytes_argument, environment
 from ._errors import SSLCertVerificationError
+
+if environment("TLS_BOOTSTRAP_TRACE"):  # hardly ever: what it needs is not worth a tenth of this import
+    from ._trace import handshake_completed
+else:
+
+    def handshake_completed(connection):
+        """Nobody asks for evidence of a connection of the C half (see _trace)."""
+
 
 __all__ = ["MemoryBIO", "SSLObject", "SSLSession"]
 
@@ -142,7 +150,7 @@ class SSLObject(_core._SSLObject):
         except SSLCertVerificationError as error:
             tell_names(error, self._sslobj)
             raise
-        _trace.handshake_completed(self._sslobj)
+        handshake_completed(self._sslobj)
 
     def unwrap(self):
         """Starts or continues the closing handshake."""

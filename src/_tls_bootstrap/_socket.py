@@ -5,7 +5,7 @@ import errno
 import socket as _stdlib
 from socket import AF_INET, SO_TYPE, SOCK_STREAM, SOL_SOCKET
 
-from . import _core, _late, _plain_socket, _trace
+from . import _core, _late, _object, _plain_socket
 from ._compat import PY2, buffer_size, encode_hostname
 from ._constants import CERT_NONE, CERT_REQUIRED, PROTOCOL_TLS
 from ._context import SSLContext, _create_stdlib_context
@@ -478,7 +478,7 @@ class SSLSocket(_plain_socket.socket):
         except SSLCertVerificationError as error:
             tell_names(error, connection)
             raise
-        _trace.handshake_completed(connection)
+        _object.handshake_completed(connection)
 
     def verify_client_post_handshake(self):
         """Asks a TLS 1.3 client for a certificate after the handshake."""

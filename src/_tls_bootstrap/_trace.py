@@ -5,6 +5,8 @@ TLS_BOOTSTRAP_TRACE names a file; after each completed handshake one line of JSO
 file must be the user's own (a regular file of mode 0600 with one name), else nothing is written.  Its
 first line, if the check made the file, holds the nonce that becomes the exporter's context.
 Tracing never disturbs the connection: every error is swallowed.
+
+_object imports this where the variable is set.
 """
 
 import os
@@ -15,7 +17,6 @@ from . import _core
 from ._compat import environment
 from ._version import __version__
 
-VARIABLE = "TLS_BOOTSTRAP_TRACE"
 HEADER_KEY = "tls-bootstrap-trace"
 EXPORTER_LABEL = b"EXPORTER-tls-bootstrap-check"
 EXPORTER_LENGTH = 32
@@ -24,18 +25,13 @@ _HEADER_LIMIT = 4096  # bytes; the header has about a hundred
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0o2000000)
 
 _json = None  # the module, once there is something to write
-_unread = object()
-_path = _unread  # of the trace; None when there is none; read once, at the first handshake
+_path = environment("TLS_BOOTSTRAP_TRACE")
 
 
 def handshake_completed(connection):
     """Appends a line about a connection of the C half whose handshake has just been completed."""
-    global _path
     try:
-        if _path is _unread:
-            _path = environment(VARIABLE) or None
-        if _path is not None:
-            _append(_path, connection)
+        _append(_path, connection)
     except Exception:
         pass
 

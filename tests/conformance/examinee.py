@@ -78,16 +78,16 @@ class Handshakes(object):
     def number(self):
         return len(self._completed)
 
-    def watch_ours(self, trace):
+    def watch_ours(self, part):
         """Counts by the function that the package calls behind each do_handshake() of its C half that returned."""
-        original = trace.handshake_completed
+        original = part.handshake_completed
 
         def handshake_completed(connection):
             if connection.version() is not None:
                 self._completed.append(connection.version())
             return original(connection)
 
-        trace.handshake_completed = handshake_completed
+        part.handshake_completed = handshake_completed
 
     def watch_standard(self, ssl):
         """Counts the calls of do_handshake() that returned, for a run with the standard library's `ssl`."""
@@ -112,14 +112,14 @@ def put_in_place(tree, plant=None, handshakes=None):
     refuse_standard("before _tls_bootstrap could take its place")
     sys.path.insert(0, tree)
     try:
-        import _tls_bootstrap._trace as trace
+        import _tls_bootstrap._object as part
     finally:
         sys.path.remove(tree)
     package = sys.modules["_tls_bootstrap"]  # not the name above: before 3.7 the package replaces itself there
     if os.path.dirname(os.path.abspath(package.__file__)) != os.path.join(os.path.abspath(tree), "_tls_bootstrap"):
         raise RuntimeError("_tls_bootstrap came from %s, not from %s" % (package.__file__, tree))
     if handshakes:
-        handshakes.watch_ours(trace)
+        handshakes.watch_ours(part)
     refuse_standard("by _tls_bootstrap")
     sys.modules["ssl"] = package
     sys.modules["_ssl"] = package._ssl

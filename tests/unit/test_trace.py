@@ -92,6 +92,12 @@ def test_a_line_for_each_end(traced):
     assert len(value) == 64
 
 
+def test_without_the_variable_nothing_of_it_is_loaded(traced, monkeypatch):
+    monkeypatch.delenv("TLS_BOOTSTRAP_TRACE")
+    value, _ = traced(code=CONNECT + "print('_tls_bootstrap._trace' in sys.modules)", expect_file=False)
+    assert value.endswith("False") and not os.path.exists(traced.path)
+
+
 def test_tls_1_2(traced):
     make_file(traced.path, header())
     value, lines = traced(NONCE, 771)
