@@ -23,7 +23,7 @@ else:
 
 _PACKAGE = __name__.rpartition(".")[0]
 _directory = None
-_files = {}  # name of a part -> (its file, what tells that from any other which takes its place)
+_files = {}  # qualified name of a part -> (its file, the state of that, or None where it cannot be asked for)
 _loaded = {}  # name of a part -> its module, complete and from the file that was noted
 
 
@@ -38,7 +38,7 @@ def remember(directory):
     for name in names:
         part, _, kind = name.partition(".")
         if kind in ("py", "so", "abi3.so"):
-            _files[part] = (name, _identity(name))
+            _files[_PACKAGE + "." + part] = (name, _state(name))
 
 
 def load(name):
@@ -55,7 +55,7 @@ def _import(name):
     _acquire_imports()
     try:
         known = sys.modules.get(qualified) is not None
-        before = _present()
+        before = () if known else _present()
         if not (known and _IMPORTS_TAKE_TURNS):
             __import__(qualified)  # waits for a thread that is at it
         if not known:
@@ -76,10 +76,11 @@ def refuse_replaced(before=()):
     Checked after the import: package managers replace a file for good, so one that is still there was read.
     """
     new = [name for name in _present() if name not in before]
-    replaced = [_files[name][0] for name in new if _files[name][1] != _identity(_files[name][0])]
+    replaced = [file for file, state in map(_files.get, new) if _identity(state) != _identity(_state(file))]
     if replaced:
-        for name in new:
-            sys.modules.pop(_PACKAGE + "." + name, None)
+        for qualified in new:
+            name = qualified.rpartition(".")[2]
+            sys.modules.pop(qualified, None)
             _loaded.pop(name, None)
             vars(sys.modules[_PACKAGE]).pop(name, None)
         raise ImportError(
@@ -89,12 +90,17 @@ def refuse_replaced(before=()):
 
 
 def _present():
-    return [name for name in _files if sys.modules.get(_PACKAGE + "." + name) is not None]
+    """The qualified names of the parts that are imported."""
+    return [name for name in _files if sys.modules.get(name) is not None]
 
 
-def _identity(name):
+def _state(file):
     try:
-        status = os.stat(_directory + os.sep + name)  # join() thirty times over is a fiftieth of the import
+        return os.stat(_directory + os.sep + file)  # join() thirty times over is a fiftieth of the import
     except OSError:
         return None
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime
+
+
+def _identity(state):
+    """What tells a file from any other that takes its place."""
+    return state and (state.st_dev, state.st_ino, state.st_size, state.st_mtime)

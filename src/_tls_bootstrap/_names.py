@@ -114,7 +114,7 @@ def install(package_name, core):
         _package = _with_getattr(_package)
     bound = vars(_package)
     for name, value in vars(core).items():
-        if name in _PLAIN or name.startswith("HAS_"):
+        if name in _PLAIN or name[:4] == "HAS_":
             bound[name] = value
 
 

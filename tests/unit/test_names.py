@@ -104,6 +104,12 @@ def test_flags_keep_their_type():
     assert both ^ tls.OP_NO_TICKET == tls.OP_NO_COMPRESSION
 
 
+@pytest.mark.parametrize("purpose", ["SERVER_AUTH", "CLIENT_AUTH"])
+def test_a_purpose_is_what_openssl_says_of_it(purpose):
+    member = tls.Purpose[purpose]
+    assert tuple(member) == tls._core.txt2obj(member.oid, name=False) == tls._core.nid2obj(member.nid)
+
+
 def test_the_exceptions_are_a_family():
     for name in ("SSLZeroReturnError", "SSLWantReadError", "SSLWantWriteError", "SSLSyscallError", "SSLEOFError"):
         assert issubclass(getattr(tls, name), tls.SSLError)
