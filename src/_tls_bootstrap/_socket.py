@@ -23,6 +23,7 @@ class SSLSocket(_plain_socket.socket):
     """
 
     __module__ = "_tls_bootstrap"
+    __slots__ = ("_sslobj",)  # the connection of the C half, while data go through it
 
     def __init__(
         self,
@@ -123,9 +124,8 @@ class SSLSocket(_plain_socket.socket):
             raise ValueError("check_hostname requires server_hostname")
         self._context = context
         self._session = session
-        self._sslobj = None  # the connection of the C half, while data go through it
+        self._sslobj = None
         self._former = None  # the same after shutdown(), when another thread may still be in it
-        self._direct = type(self) is SSLSocket  # data methods need not call each other, where a subclass may come between
         self._connected = False
         self._makefile_refs = 0  # 2.7 only
         self.server_side = server_side
@@ -310,7 +310,7 @@ class SSLSocket(_plain_socket.socket):
         """
         return exported_keying_material(self._connection("export_keying_material"), label, length, context)
 
-    # ---- data
+    # ---- data: recv(), recv_into(), send() and sendall() are in the C half, which calls _general_* for what is not ordinary
 
     def read(self, len=1024, buffer=None):
         """Returns up to len bytes, or reads them into buffer and returns their number; 0 at the end."""
@@ -321,13 +321,9 @@ class SSLSocket(_plain_socket.socket):
         try:
             return connection.read(len, buffer)
         except SSLError as error:
-            if self._is_ragged_end(error):
+            if error.args[0] == _core.SSL_ERROR_EOF and self.suppress_ragged_eofs:
                 return b"" if buffer is None else 0
             raise
-
-    def _is_ragged_end(self, error):
-        """Whether a read that failed is to be told as the end of the data."""
-        return error.args[0] == _core.SSL_ERROR_EOF and self.suppress_ragged_eofs
 
     def write(self, data):
         """Writes bytes-like data; returns how many of its bytes were taken."""
@@ -336,11 +332,7 @@ class SSLSocket(_plain_socket.socket):
             raise ValueError("Write on closed or unwrapped SSL socket.")
         return self._sslobj.write(data)
 
-    def send(self, data, flags=0):
-        """Like socket.send(), through TLS; flags must be 0.
-
-        On a non-blocking socket that is not ready: SSLWantReadError or SSLWantWriteError; on 2.7 it returns 0.
-        """
+    def _general_send(self, data, flags=0):
         self._checkClosed()
         if self._sslobj is None:
             return self._plain.send(data, flags)
@@ -366,13 +358,7 @@ class SSLSocket(_plain_socket.socket):
         """Raises NotImplementedError, with TLS or without it."""
         raise NotImplementedError("sendmsg not allowed on instances of %s" % self.__class__)
 
-    def sendall(self, data, flags=0):
-        """Like socket.sendall(), through TLS; flags must be 0."""
-        connection = self._sslobj
-        if self._direct and connection is not None and not flags and type(data) is bytes:
-            data = data[connection.write(data) :]  # OpenSSL takes all, or raises
-            if not data:
-                return None
+    def _general_sendall(self, data, flags=0):
         self._checkClosed()
         if self._sslobj is None:
             return self._plain.sendall(data, flags)
@@ -393,16 +379,7 @@ class SSLSocket(_plain_socket.socket):
             return _plain_socket.plain_sendfile(self, file, offset, count)
         return _plain_socket.tls_sendfile(self, file, offset, count)
 
-    def recv(self, buflen=1024, flags=0):
-        """Like socket.recv(), through TLS; flags must be 0."""
-        connection = self._sslobj
-        if self._direct and connection is not None and not flags:
-            try:
-                return connection.read(buflen)
-            except SSLError as error:
-                if self._is_ragged_end(error):
-                    return b""
-                raise
+    def _general_recv(self, buflen=1024, flags=0):
         self._checkClosed()
         if self._sslobj is None:
             return self._plain.recv(buflen, flags)
@@ -410,16 +387,7 @@ class SSLSocket(_plain_socket.socket):
             self._refuse_flags("recv")
         return self.read(buflen)
 
-    def recv_into(self, buffer, nbytes=None, flags=0):
-        """Like socket.recv_into(), through TLS; flags must be 0."""
-        connection = self._sslobj
-        if self._direct and connection is not None and not flags and buffer is not None:
-            try:
-                return connection.read(nbytes or 0, buffer)  # 0: all of the buffer
-            except SSLError as error:
-                if self._is_ragged_end(error):
-                    return 0
-                raise
+    def _general_recv_into(self, buffer, nbytes=None, flags=0):
         self._checkClosed()
         if nbytes is None:
             nbytes = (buffer_size(buffer) if buffer is not None else 0) or 1024
@@ -577,6 +545,11 @@ class SSLSocket(_plain_socket.socket):
             """Gives up the descriptor and returns it."""
             self._forget()
             return super(SSLSocket, self).detach()
+
+
+if not _core.add_socket_methods(SSLSocket):
+    for _name in ("recv", "recv_into", "send", "sendall"):
+        setattr(SSLSocket, _name, vars(SSLSocket)["_general_" + _name])
 
 
 def _byte_view(data):

@@ -480,6 +480,11 @@ static PyType_Spec connection_spec = {
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, connection_slots,
 };
 
+int tb_is_connection(PyObject *object)
+{
+    return tb_type_dealloc(Py_TYPE(object)) == connection_dealloc; /* no other type has it */
+}
+
 int tb_connection_type_add(PyObject *module, core_state *state)
 {
     tb_prefer_fast_call(&connection_methods[READ], connection_read_fast);

@@ -10,6 +10,8 @@ PyObject *tb_connection_do_handshake(PyObject *self, PyObject *unused);
 PyObject *tb_connection_write(PyObject *self, PyObject *data);
 /* Up to `length` bytes (an int; NULL: 1024), into `buffer` unless that is NULL or None. */
 PyObject *tb_connection_read(PyObject *self, PyObject *length, PyObject *buffer);
+/* Up to `length` bytes into `buffer`; as much as it takes where that is 0, negative or more.  Their number. */
+PyObject *tb_connection_read_into(tb_connection *self, Py_ssize_t length, PyObject *buffer);
 PyObject *tb_connection_pending(PyObject *self, PyObject *unused);
 PyObject *tb_connection_shutdown(PyObject *self, PyObject *unused);
 PyObject *tb_connection_verify_client_post_handshake(PyObject *self, PyObject *unused);

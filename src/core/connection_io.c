@@ -420,12 +420,9 @@ static void look_ahead(tb_connection *self, outlook *seen)
         return;
     }
     seen->release_gil = 1;
-    tb_connection_lock(self);
-    seen->prediction = (size_t)SSL_pending(self->ssl);
-    tb_connection_unlock(self);
 }
 
-static PyObject *read_into(tb_connection *self, Py_ssize_t length, PyObject *buffer)
+PyObject *tb_connection_read_into(tb_connection *self, Py_ssize_t length, PyObject *buffer)
 {
     PyObject *count = NULL;
     io_request request;
@@ -453,6 +450,16 @@ exit:
     return count;
 }
 
+static size_t decrypted_bytes(tb_connection *self)
+{
+    int pending;
+
+    tb_connection_lock(self);
+    pending = SSL_pending(self->ssl);
+    tb_connection_unlock(self);
+    return (size_t)pending;
+}
+
 /* A read never returns more than the rest of one record, so mostly the object can be made in its final
  * size; where not, the data are copied out of the stack. */
 static PyObject *read_bytes(tb_connection *self, Py_ssize_t length)
@@ -471,6 +478,8 @@ static PyObject *read_bytes(tb_connection *self, Py_ssize_t length)
     look_ahead(self, &seen);
     if (seen.would_wait)
         return tb_raise_want_read(self->state);
+    if (self->incoming_queue == NULL)
+        seen.prediction = decrypted_bytes(self);
     memset(&request, 0, sizeof request);
     request.length = (size_t)length < RECORD_LENGTH ? (size_t)length : RECORD_LENGTH;
     if (seen.prediction > 0) {
@@ -503,20 +512,14 @@ PyObject *tb_connection_read(PyObject *object, PyObject *length, PyObject *buffe
             return NULL;
     }
     if (buffer != NULL && buffer != Py_None)
-        return read_into(self, wanted, buffer);
+        return tb_connection_read_into(self, wanted, buffer);
     return read_bytes(self, wanted);
 }
 
 PyObject *tb_connection_pending(PyObject *object, PyObject *unused)
 {
-    tb_connection *self = (tb_connection *)object;
-    int pending;
-
     (void)unused;
-    tb_connection_lock(self);
-    pending = SSL_pending(self->ssl);
-    tb_connection_unlock(self);
-    return tb_long_from_long(pending);
+    return tb_long_from_size(decrypted_bytes((tb_connection *)object));
 }
 
 /* ---- shutdown ------------------------------------------------------------------------------------------------ */

@@ -23,7 +23,7 @@ typedef enum {
     TB_EXCEPTION_COUNT
 } tb_exception;
 
-/* Per-interpreter state of the module; each member is an owned reference. */
+/* Per-interpreter state of the module; each member is an owned reference but the last two. */
 typedef struct {
     PyTypeObject *memory_bio_type;
     PyTypeObject *context_type;
@@ -35,7 +35,8 @@ typedef struct {
     PyObject *want_arguments[2]; /* of SSLWantReadError and SSLWantWriteError, made when first raised */
     PyObject *gettimeout_name;
     PyObject *fileno_name;
-    const void *interpreter; /* whose state it is: the address of its sys.modules, only to compare */
+    const PyTypeObject *ssl_socket_type; /* the class SSLSocket, only to compare */
+    const void *interpreter;             /* whose state it is: the address of its sys.modules, only to compare */
 } core_state;
 
 /* The state behind an instance's type; *module receives a new reference that keeps it alive. */
@@ -180,6 +181,10 @@ typedef struct {
 
 int tb_connection_type_add(PyObject *module, core_state *state);
 int tb_ssl_object_type_add(PyObject *module, core_state *state); /* sslobject.c */
+int tb_is_connection(PyObject *object);
+/* The METH_O function add_socket_methods(cls), in sslsocket.c. */
+PyObject *tb_add_socket_methods(PyObject *module, PyObject *type);
+extern const char tb_add_socket_methods_doc[];
 PyObject *tb_connection_new(tb_context *context, PyObject *socket, PyObject *incoming, PyObject *outgoing,
                             int server_side, PyObject *server_hostname, PyObject *owner, PyObject *session);
 /* The connection an SSL belongs to, for callbacks; borrowed. */

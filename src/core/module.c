@@ -42,6 +42,7 @@ static PyObject *core_get_default_verify_paths(PyObject *module, PyObject *unuse
 
 static PyMethodDef methods[] = {
     {"set_exceptions", tb_set_exceptions, METH_O, tb_set_exceptions_doc},
+    {"add_socket_methods", tb_add_socket_methods, METH_O, tb_add_socket_methods_doc},
     {"secure_getenv", core_secure_getenv, METH_O,
      "secure_getenv(name)\n\nAn environment variable, None if unset or if this process gained privileges."},
     {"get_default_verify_paths", core_get_default_verify_paths, METH_NOARGS,

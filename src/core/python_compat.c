@@ -425,6 +425,11 @@ int tb_type_visit(PyObject *self, visitproc visit, void *arg)
 
 static PyObject *the_module; /* borrowed: 2.7 keeps extension modules for ever */
 
+destructor tb_type_dealloc(PyTypeObject *type)
+{
+    return type->tp_dealloc;
+}
+
 int tb_type_bind_module(PyObject *type, PyObject *module)
 {
     (void)type;
@@ -460,6 +465,13 @@ int tb_type_visit(PyObject *self, visitproc visit, void *arg)
 
 /* PyType_GetModule is 3.10: the type's dict carries the module. */
 #define MODULE_ATTRIBUTE "_core"
+
+destructor tb_type_dealloc(PyTypeObject *type)
+{
+    if (!(PyType_GetFlags(type) & Py_TPFLAGS_HEAPTYPE))
+        return NULL;
+    return (destructor)PyType_GetSlot(type, Py_tp_dealloc);
+}
 
 int tb_type_bind_module(PyObject *type, PyObject *module)
 {
@@ -577,6 +589,11 @@ PyObject *tb_weakref_get(PyObject *reference)
 int tb_reset_is_end_of_file(void)
 {
     return tb_python_version >= 0x030a0000;
+}
+
+int tb_send_returns_zero(void)
+{
+    return tb_python_version < 0x03000000;
 }
 
 /* ---- the module ------------------------------------------------------------------------------ */

@@ -120,6 +120,8 @@ PyObject *tb_type_alloc(PyTypeObject *type);
  * the C type whose dealloc runs.  Before 3.8 a Python subclass's dealloc drops that reference
  * itself, so it must be dropped here for exact instances only. */
 void tb_type_free(PyObject *self, PyTypeObject *mine);
+/* tp_dealloc of `type`, NULL where this Python does not tell it (before 3.10, of static types). */
+destructor tb_type_dealloc(PyTypeObject *type);
 /* Heap types must visit their type from 3.9 on, and must not before. */
 int tb_type_visit(PyObject *self, visitproc visit, void *arg);
 /* tp_new of a type that only the core itself may instantiate (with tb_type_alloc). */
@@ -155,6 +157,10 @@ extern unsigned long tb_python_version;
 /* Whether this Python's own ssl reports a connection that was reset as SSLEOFError (3.10 and
  * later), which SSLSocket may suppress, or as ConnectionResetError. */
 int tb_reset_is_end_of_file(void);
+
+/* Whether SSLSocket.send() on a socket that is not ready returns 0 (until 3.5, and 2.7's asyncore counts on
+ * it) or raises SSLWantReadError or SSLWantWriteError. */
+int tb_send_returns_zero(void);
 
 /* A weak reference's referent as a new reference, or NULL without an exception if it is gone. */
 PyObject *tb_weakref_get(PyObject *reference);

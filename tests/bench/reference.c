@@ -10,7 +10,8 @@
  *     hello
  *     bulk VERSION SUITE LENGTH SECONDS             MB/s through two connections and four BIO_s_mem
  *     handshake VERSION KEY GROUP KIND SECONDS      handshakes/s, KIND is full or resumed
- *     socket VERSION SUITE LENGTH MEGABYTES         MB/s over a socket pair, sender and receiver
+ *     socket VERSION SUITE LENGTH MEGABYTES PLACE   MB/s over a socket pair, sender and receiver being two
+ *                                                   processes or two threads of one (PLACE)
  *     context FILE DIRECTORY                        ms for a context that trusts both
  *     memory VERSION PAIRS                          KiB a connection, idle and after use
  *     threads LENGTH SECONDS                        speed of two threads over that of one (wall) */
@@ -24,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -355,20 +357,74 @@ static void measure_handshake(char **words)
 
 typedef struct {
     SSL *ssl;
-    size_t length, total;
+    size_t length, count;
 } sending;
 
 static void *send_all(void *argument)
 {
     sending *job = argument;
     char *data = allocate(job->length);
-    size_t sent;
+    size_t i;
 
-    for (sent = 0; sent < job->total; sent += job->length)
+    for (i = 0; i < job->count; i++)
         if (SSL_write(job->ssl, data, (int)job->length) != (int)job->length)
             fail("SSL_write");
     free(data);
     return NULL;
+}
+
+static double receive(SSL *client, char *target, size_t length, size_t total)
+{
+    double started = seconds(CPU);
+
+    while (total > 0) {
+        int part = SSL_read(client, target, (int)length);
+
+        if (part <= 0)
+            fail("SSL_read");
+        total -= (size_t)part;
+    }
+    return seconds(CPU) - started;
+}
+
+/* CPU seconds of sender and receiver as two threads of this process. */
+static double in_threads(SSL *client, char *target, sending *job)
+{
+    double started = seconds(CPU);
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, send_all, job) != 0)
+        fail("pthread_create");
+    receive(client, target, job->length, job->length * job->count);
+    pthread_join(thread, NULL);
+    return seconds(CPU) - started;
+}
+
+/* The same of two processes.  Each does a part of the work before: after fork() pages are copied when first written. */
+static double in_processes(SSL *client, char *target, sending *job)
+{
+    sending first = {job->ssl, job->length, job->count / 16 + 1};
+    double spent, others;
+    int answer[2];
+    pid_t child;
+
+    if (pipe(answer) != 0 || (child = fork()) < 0)
+        fail("fork");
+    if (child == 0) {
+        send_all(&first);
+        others = seconds(CPU);
+        send_all(job);
+        others = seconds(CPU) - others;
+        _exit(write(answer[1], &others, sizeof others) == sizeof others ? 0 : 70);
+    }
+    close(answer[1]);
+    receive(client, target, first.length, first.length * first.count);
+    spent = receive(client, target, job->length, job->length * job->count);
+    if (read(answer[0], &others, sizeof others) != sizeof others)
+        fail("sending process");
+    close(answer[0]);
+    waitpid(child, NULL, 0);
+    return spent + others;
 }
 
 static void *accept_one(void *ssl)
@@ -381,13 +437,13 @@ static void *accept_one(void *ssl)
 static void measure_socket(char **words)
 {
     settings wanted = {version_number(words[0]), words[1], "rsa", "X25519"};
-    size_t length = strtoul(words[2], NULL, 10), total = strtoul(words[3], NULL, 10) << 20, received = 0;
+    size_t length = strtoul(words[2], NULL, 10), total = strtoul(words[3], NULL, 10) << 20;
     SSL_CTX *client_context = make_context(0, &wanted), *server_context = make_context(1, &wanted);
     SSL *client = SSL_new(client_context), *server = SSL_new(server_context);
+    sending job = {server, length, total / length};
     char *target = allocate(length);
     int descriptors[2];
-    sending job;
-    double started, passed;
+    double spent;
     pthread_t thread;
 
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, descriptors) != 0 || SSL_set_fd(client, descriptors[0]) != 1 ||
@@ -399,22 +455,8 @@ static void measure_socket(char **words)
     if (pthread_create(&thread, NULL, accept_one, server) != 0 || SSL_do_handshake(client) != 1)
         fail("handshake over a socket");
     pthread_join(thread, NULL);
-    job.ssl = server;
-    job.length = length;
-    job.total = total;
-    started = seconds(CPU);
-    if (pthread_create(&thread, NULL, send_all, &job) != 0)
-        fail("pthread_create");
-    while (received < total) {
-        int part = SSL_read(client, target, (int)length);
-
-        if (part <= 0)
-            fail("SSL_read");
-        received += (size_t)part;
-    }
-    pthread_join(thread, NULL);
-    passed = seconds(CPU) - started;
-    printf("{\"value\": %.6g, ", (double)total / passed / 1e6);
+    spent = (strcmp(words[4], "processes") == 0 ? in_processes : in_threads)(client, target, &job);
+    printf("{\"value\": %.6g, ", (double)(job.length * job.count) / spent / 1e6);
     print_facts(client);
     printf("}\n");
     SSL_free(client);
@@ -550,7 +592,7 @@ static const struct {
     void (*act)(char **words);
 } commands[] = {
     {"hello", 0, say_hello},         {"bulk", 4, measure_bulk},       {"handshake", 5, measure_handshake},
-    {"socket", 4, measure_socket},   {"context", 2, measure_context}, {"memory", 2, measure_memory},
+    {"socket", 5, measure_socket},   {"context", 2, measure_context}, {"memory", 2, measure_memory},
     {"threads", 2, measure_threads},
 };
 

@@ -83,13 +83,14 @@ def handshakes(quick: bool) -> Iterator[Measurement]:
 
 
 def sockets(quick: bool) -> Iterator[Measurement]:
-    """SSLSocket.sendall and recv_into, both ends in one process."""
-    for version in VERSIONS:
-        for length in (16384, 1048576):
-            if quick and (version, length) != ("tls13", 16384):
-                continue
-            name = f"socket {version} aes128 {length}"
-            yield Measurement(name, f"socket {version} aes128 {length} 16", "MB/s", kinds=("module", "ssl"))
+    """SSLSocket.sendall and recv_into, sender and receiver being two processes, or two threads that take turns at one GIL."""
+    for place in ("processes", "threads"):
+        for version in VERSIONS:
+            for length in (16384, 1048576):
+                if quick and (version, length) != ("tls13", 16384):
+                    continue
+                name = f"socket {version} aes128 {length} {place}"
+                yield Measurement(name, f"socket {version} aes128 {length} 16 {place}", "MB/s", kinds=("module", "ssl"))
 
 
 def goals(languages: tuple[str, ...]) -> Iterator[Goal]:
@@ -109,9 +110,10 @@ def _limits(kind: str, words: list[str], language: str) -> Iterator[tuple[Conten
         if resumed and language in CURRENT:
             yield Contender("pyOpenSSL", language), 1.0
         return
-    length = int(words[-1])
+    length = int(words[2])
     if kind == "socket":
-        yield REFERENCE, 0.9
+        if words[3] == "processes":
+            yield REFERENCE, 0.9
         if language in CURRENT:
             yield Contender("ssl", language), 1.3
         return
