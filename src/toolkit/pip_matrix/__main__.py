@@ -2,11 +2,13 @@
 """`make pip-matrix`: real pips, real indexes, and for every cell the proof that `_tls_bootstrap` made the connections.
 
     python -m toolkit.pip_matrix [--full] [--only TEXT]... [--without-hook]
+    python -m toolkit.pip_matrix --starts
 
 Needs `make build`, and for the distributions' own pips `make portable` and root. ``--full`` runs every operation with
 every pip in both ways. ``--only`` takes pips whose name has the text. ``--without-hook`` is the negative control of the
 whole: with the off switch set not one cell may come out proven. The result is in build/pip-matrix; the exit status is 0
-when every cell is proven or explained.
+when every cell is proven or explained. ``--starts`` only measures and prints what the hook costs each start of an
+interpreter.
 """
 
 from __future__ import annotations
@@ -107,6 +109,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--full", action="store_true", help="every operation with every pip, hook and runner")
     parser.add_argument("--only", action="append", default=[], metavar="TEXT", help="pips whose name has this text")
     parser.add_argument("--without-hook", action="store_true", help="negative control: nothing may be proven")
+    parser.add_argument("--starts", action="store_true", help="only what the hook costs each start of an interpreter")
     parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 1, help="pips examined at the same time")
     options = parser.parse_args(arguments)
     chosen = [target for target in targets() if not options.only or any(text in target.label for text in options.only)]
@@ -120,15 +123,19 @@ def main(arguments: Sequence[str]) -> int:
     WORK.mkdir(parents=True, exist_ok=True)
     # Two runs of one checkout would write over each other's report.
     with cache.locked(str(WORK / ".lock"), str(WORK)), Places(WORK.resolve()) as places:
+        if options.starts:
+            for cost in startup.measure(WORK.resolve()):
+                print(cost, flush=True)
+            return 0
         matrix = _Matrix(options.full, options.without_hook, Identity(tree), places)
         print(f"{len(chosen)} pips, {options.jobs} at a time", flush=True)
         # Roots and the pips with many operations first: they take longest.
         order = sorted(chosen, key=lambda target: (target.kind != DISTRIBUTION, not target.generation))
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             results = dict(zip(order, pool.map(matrix.examine, order)))
-    found = [cell for target in chosen for cell in results[target]]
-    costs = [] if options.only else startup.measure()
-    return report.write(found, matrix.controls, costs, matrix.seconds(), WORK)
+        found = [cell for target in chosen for cell in results[target]]
+        costs = [] if options.only else list(startup.measure(WORK.resolve()))
+        return report.write(found, matrix.controls, costs, matrix.seconds(), WORK)
 
 
 if __name__ == "__main__":

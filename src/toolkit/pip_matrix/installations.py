@@ -218,11 +218,20 @@ def apply_patch(patch: Path, directory: str) -> None:
 
 def install_command(root: Path) -> Path:
     """Install the command below `root` as packages do; return the launcher."""
+    _install("command", "--destdir", root)
+    return root / "usr" / "bin" / "tls-bootstrap"
+
+
+def install_hook(root: Path, site: str) -> None:
+    """Install the hook into the site directory ``site`` of the system below ``root`` as packages do."""
+    _install("hook", "--destdir", root, "--sitedir", site)
+
+
+def _install(*words: str | Path) -> None:
     subprocess.run(
-        [sys.executable, "-m", "core.install", "command", "--destdir", root],
+        [sys.executable, "-m", "core.install", *words],
         cwd=SOURCE,
-        env={**os.environ, "PYTHONPATH": "src"},
+        env={**os.environ, "PYTHONPATH": "src", "PYTHONDONTWRITEBYTECODE": "1"},
         stdout=subprocess.DEVNULL,
         check=True,
     )
-    return root / "usr" / "bin" / "tls-bootstrap"

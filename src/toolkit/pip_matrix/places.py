@@ -7,14 +7,13 @@ import abc
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit import published, roots
-from toolkit.pip_matrix.installations import SOURCE, Installation, install_command, programs
+from toolkit.pip_matrix.installations import SOURCE, Installation, install_command, install_hook, programs
 from toolkit.roots import Recipe
 
 HOOK, RUNNER, PATCHED = "hook", "runner", "patched"
@@ -141,7 +140,8 @@ _UNSHARE = ["unshare", "--mount", "--propagation", "private"]
 _BIND = ["sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"']
 
 
-def _recipe(suite: str) -> Recipe:
+def recipe(suite: str) -> Recipe:
+    """Of the root with this release's pip."""
     if suite != "sid":
         return roots.OF_SUITE[suite]
     packages = ("python3", "ca-certificates", "python3-pip", "passwd", "python3.15")
@@ -156,7 +156,7 @@ class RootPlace(Place):
     def __init__(self, target: Target, work: Path) -> None:
         self.target = target
         name = f"root-{target.pip}-{target.python}"
-        self._root = roots.unpack(_recipe(target.pip), work / name, work / f"{name}.log")
+        self._root = roots.unpack(recipe(target.pip), work / name, work / f"{name}.log")
         self._count = 0
         source = published.portable_tree() / "py3" / "_tls_bootstrap"
         ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
@@ -190,7 +190,7 @@ class RootPlace(Place):
                 else:
                     entry.unlink()
             if mode == HOOK:
-                self._install_hook()
+                install_hook(self._root.path, self._site)
             self._mode = mode
         program = self.target.program
         command = [program, "-m", "pip"] if program else ["/usr/bin/pip3"]
@@ -211,14 +211,6 @@ class RootPlace(Place):
             for path, data in kept.items():
                 self._inside(path).write_bytes(data)
         return Done(done.status, done.output)
-
-    def _install_hook(self) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(SOURCE / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-        options = ["--destdir", str(self._root.path), "--sitedir", self._site]
-        subprocess.run(
-            [sys.executable, "-m", "core.install", "hook", *options],
-            cwd=SOURCE, env=environment, stdout=subprocess.DEVNULL, check=True,
-        )
 
     def remove(self) -> None:
         self._root.remove()

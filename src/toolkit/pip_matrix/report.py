@@ -44,7 +44,9 @@ def write(
         print(f"CONTROL: {cell.pip}: with the hook switched off this was {cell.status}: {cell.why or cell.output}")
     print(f"with the hook switched off {len(controls) - len(idle)} of {len(controls)} pips work and are not proven")
     if costs:
-        print("the hook costs a start of the interpreter (CPU, median): " + ", ".join(str(cost) for cost in costs))
+        print("the hook costs a start of the interpreter (CPU, median):")
+    for cost in costs:
+        print(f"  {cost}")
     print(f"{seconds:.0f} s; {directory}/pip-matrix.html and .json")
     print(last, flush=True)
     return 1 if number[NOT_PROVEN] or idle or not number[PROVEN] else 0
