@@ -18,13 +18,13 @@ def repair(module, low_level):
     repaired = []
     for name, holder in list(sys.modules.items()):
         variables = getattr(holder, "__dict__", None)
-        if not isinstance(variables, dict) or _may_hold(name):
+        if not isinstance(variables, dict):
             continue
-        for telltale in _TELLTALES:
-            if any(variables.get(telltale) is mine for mine in ours):
-                _give_back(variables, module)
-                repaired.append(name)
-                break
+        # Hundreds of modules are looked at, after each part of pip's stack; most have none of the names.
+        held = [variables.get(telltale) for telltale in _TELLTALES if telltale in variables]
+        if held and not _may_hold(name) and any(value is mine for value in held for mine in ours):
+            _give_back(variables, module)
+            repaired.append(name)
     for name in ("ssl", "_ssl"):
         if sys.modules.get(name) in (module, low_level):
             del sys.modules[name]

@@ -24,6 +24,8 @@ class Ladder(object):
 
     def settle(self, finder):
         """Choose the rung at the first call and return it. Never raises."""
+        if self.rung is not None:  # without the lock, which is Python on 2.7
+            return self.rung
         with self._lock:
             if self.rung is None and not self._choosing:
                 self._choosing = True
