@@ -18,7 +18,7 @@ from typing import Any
 
 from openssl.errors import BuildError, run_main
 from toolkit import builds
-from toolkit.bench import fresh, pip, report, setup
+from toolkit.bench import fresh, instructions, pip, report, setup
 from toolkit.bench import goals as bench_goals
 from toolkit.bench import rounds as bench_rounds
 from toolkit.bench.rounds import Series
@@ -50,7 +50,7 @@ STANDING: dict[str, Callable[[bool], Any]] = {
     "handshake": bench_goals.handshakes,
     "socket": bench_goals.sockets,
 }
-PARTS = (*STANDING, "import", "context", "memory", "threads", "growth", "pip")
+PARTS = (*STANDING, "import", "context", "memory", "threads", "growth", "pip", "instructions")
 
 
 def measure(crew: Crew, effort: Effort, parts: set[str]) -> tuple[list[Series], dict[str, Any]]:
@@ -70,6 +70,8 @@ def measure(crew: Crew, effort: Effort, parts: set[str]) -> tuple[list[Series], 
         extra["growth"] = fresh.growth(crew, effort.megabytes, effort.connections)
     if "pip" in parts:
         series.append(pip.downloads(effort.pip_rounds))
+    if "instructions" in parts and not effort.quick:
+        series += instructions.count(crew, bench_goals.counted())
     return series, extra
 
 
@@ -105,7 +107,8 @@ def main(arguments: list[str]) -> int:
         series, extra = measure(crew, effort, parts)
     finally:
         crew.close()
-    goals = [*bench_goals.goals(languages), *bench_goals.fresh_goals(languages), *pip.goals()]
+    goals = [*bench_goals.goals(languages), *bench_goals.instruction_goals(languages)]
+    goals += [*bench_goals.fresh_goals(languages), *pip.goals()]
     verdicts = bench_rounds.judge(goals, series)
     found = report.document(series, verdicts, {"versions": known, "quick": effort.quick, **extra})
     data, page = report.write(setup.OUTPUT, found, verdicts)

@@ -93,6 +93,23 @@ def sockets(quick: bool) -> Iterator[Measurement]:
                 yield Measurement(name, f"socket {version} aes128 {length} 16 {place}", "MB/s", kinds=("module", "ssl"))
 
 
+def counted() -> Iterator[Measurement]:
+    """What is counted in instructions too: all but sockets, whose costs are the kernel's."""
+    yield from (each for each in bulk(False) if each.suite == "aes128")
+    yield from handshakes(False)
+
+
+def instruction_goals(languages: tuple[str, ...]) -> Iterator[Goal]:
+    """The same limits against C as for times."""
+    for each in counted():
+        for language in languages:
+            module = Contender("module", language)
+            kind, *rest = each.name.split()
+            for other, limit in _limits(kind, rest, language):
+                if other == REFERENCE:
+                    yield Goal(f"instructions {each.name}", module, other, limit)
+
+
 def goals(languages: tuple[str, ...]) -> Iterator[Goal]:
     """All goals for what is measured by standing processes."""
     for each in (*bulk(False), *sockets(False), *handshakes(False)):

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the work costs in instructions, C's over ours: the comparison that no other load on the machine can change.
+
+Each contender does all the work under callgrind, which writes down what it has counted whenever it looks at the clock:
+what lies between the two looks of a command is the work. That is everything outside the kernel: ours,
+OpenSSL's, Python's, the C library's. Not in it is what the kernel costs, and what memory and caches cost.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from openssl.errors import BuildError
+from toolkit.bench import counts
+from toolkit.bench.goals import REFERENCE, Measurement
+from toolkit.bench.rounds import Series
+from toolkit.bench.workers import Contender, Crew
+
+#: Each command is given so often, and the last time counts: tickets and whatever is made when first needed are not work.
+TIMES = 3
+
+#: The functions that do that: in reference.c, and behind time.process_time() and 2.7's time.clock() in worker.py.
+CLOCKS = {"C": ["clock_gettime*"], "module": ["time_process_time", "time_clock"]}
+
+
+def count(crew: Crew, work: Sequence[Measurement]) -> list[Series]:
+    """A series for each kind of work: how often a thousand million instructions do it. Raises BuildError."""
+    takers = [REFERENCE, *(Contender("module", language) for language in crew.equipment.pythons)]
+    print(f"bench: counting instructions of {len(takers)} contenders", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        counted = dict(zip(takers, pool.map(lambda who: _instructions(crew, who, work), takers)))
+    return [
+        Series(f"instructions {each.name}", "per 10⁹ instructions", {who: [1e9 / counted[who][place]] for who in takers})
+        for place, each in enumerate(work)
+    ]
+
+
+def _instructions(crew: Crew, who: Contender, work: Sequence[Measurement]) -> list[int]:
+    """Instructions for each kind of work, done once: a time limit of 0 ends it after that."""
+    commands = [each.command.format(seconds=0) for each in work for _ in range(TIMES)]
+    words, environment = crew.equipment.command(who, None)
+    with tempfile.TemporaryDirectory() as directory:
+        profile = Path(directory, "profile")
+        looks = [f"--dump-before={name}" for name in CLOCKS[who.kind]]
+        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}", *looks, *words]
+        variables = {**environment, "OPENSSL_ia32cap": counts.PROCESSOR}
+        given = "".join(f"{line}\n" for line in commands)
+        try:
+            done = subprocess.run(command, env=variables, input=given, capture_output=True, text=True, check=False)
+        except FileNotFoundError as error:
+            raise BuildError("valgrind is not installed: make deps") from error
+        if done.returncode:
+            raise BuildError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+        parts = dict(_part(path) for path in Path(directory).iterdir())
+    # The first part ends where the first command begins, the last one is the end of the program.
+    if len(parts) != 2 * len(commands) + 1:
+        raise BuildError(f"{who} looked at the clock {len(parts) - 1} times in {len(commands)} commands: see {__name__}")
+    return [parts[2 * TIMES * (place + 1)] for place in range(len(work))]
+
+
+def _part(path: Path) -> tuple[int, int]:
+    """(number of the part, from 1; instructions in it) from the first lines of one of callgrind's files."""
+    number = total = None
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        for line in stream:
+            found = re.match(r"(part|summary): (\d+)", line)
+            if found and found[1] == "part":
+                number = int(found[2])
+            elif found:
+                total = int(found[2])
+                break
+    if number is None or total is None:
+        raise BuildError(f"{path}: callgrind wrote no part or summary")
+    return number, total
