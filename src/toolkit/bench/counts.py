@@ -26,7 +26,7 @@ from pathlib import Path
 from openssl.errors import BuildError, run_main
 from openssl.toolchain import Toolchain
 from toolkit import tools
-from toolkit.bench import setup
+from toolkit.bench import callgrind, setup
 from toolkit.interpreters import Interpreter
 
 RECORD = setup.SOURCES / "instruction_counts.json"
@@ -148,16 +148,8 @@ class Counted:
             "PYTHONDONTWRITEBYTECODE": "1",
             "OPENSSL_ia32cap": PROCESSOR,
         }
-        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}", "--dump-instr=yes", "--dump-line=no"]
-        command += [interpreter.path, "-s", str(PROGRAM), str(certificates), *map(str, times)]
-        try:
-            done = subprocess.run(
-                command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-            )
-        except FileNotFoundError as error:
-            raise BuildError("valgrind is not installed: make deps") from error
-        if done.returncode or not profile.exists():
-            raise BuildError(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}")
+        words = [interpreter.path, "-s", str(PROGRAM), str(certificates), *map(str, times)]
+        callgrind.run(words, environment, profile, "--dump-instr=yes", "--dump-line=no")
         counted = instructions(profile, self.functions)
         profile.unlink()
         return counted

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
-import subprocess
 from pathlib import Path
 
-from openssl.errors import BuildError, run_main
-from toolkit.bench import fresh, goals, setup
+from openssl.errors import run_main
+from toolkit.bench import callgrind, fresh, goals, setup
 from toolkit.interpreters import Interpreter
 
 
@@ -24,17 +22,7 @@ def executed(interpreter: Interpreter, code: str) -> int:
     """Instructions of a process that runs `code`, without site-packages and the caller's environment."""
     program = [interpreter.path, "-E", "-s", "-S", "-c", code]
     environment = {"PATH": os.defpath, "PYTHONHASHSEED": "0"}
-    try:
-        done = subprocess.run(
-            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}", *program],
-            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        )  # fmt: skip
-    except FileNotFoundError as error:
-        raise BuildError("valgrind is not installed: make deps") from error
-    counted = re.search(r"Collected : (\d+)", done.stdout)
-    if done.returncode or not counted:
-        raise BuildError(f"{' '.join(program)} under callgrind failed:\n{done.stdout[-2000:]}")
-    return int(counted[1])
+    return callgrind.run(program, environment, Path(os.devnull))
 
 
 def ratios(interpreter: Interpreter, tree: Path) -> dict[str, float]:

@@ -11,13 +11,12 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from openssl.errors import BuildError
-from toolkit.bench import counts
+from toolkit.bench import callgrind, counts
 from toolkit.bench.goals import REFERENCE, Measurement
 from toolkit.bench.rounds import Series
 from toolkit.bench.workers import Contender, Crew
@@ -46,17 +45,10 @@ def _instructions(crew: Crew, who: Contender, work: Sequence[Measurement]) -> li
     commands = [each.command.format(seconds=0) for each in work for _ in range(TIMES)]
     words, environment = crew.equipment.command(who, None)
     with tempfile.TemporaryDirectory() as directory:
-        profile = Path(directory, "profile")
         looks = [f"--dump-before={name}" for name in CLOCKS[who.kind]]
-        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}", *looks, *words]
         variables = {**environment, "OPENSSL_ia32cap": counts.PROCESSOR}
         given = "".join(f"{line}\n" for line in commands)
-        try:
-            done = subprocess.run(command, env=variables, input=given, capture_output=True, text=True, check=False)
-        except FileNotFoundError as error:
-            raise BuildError("valgrind is not installed: make deps") from error
-        if done.returncode:
-            raise BuildError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+        callgrind.run(words, variables, Path(directory, "profile"), *looks, given=given)
         parts = dict(_part(path) for path in Path(directory).iterdir())
     # The first part ends where the first command begins, the last one is the end of the program.
     if len(parts) != 2 * len(commands) + 1:
