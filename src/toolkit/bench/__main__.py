@@ -71,7 +71,7 @@ def measure(crew: Crew, effort: Effort, parts: set[str]) -> tuple[list[Series], 
     if "pip" in parts:
         series.append(pip.downloads(effort.pip_rounds))
     if "instructions" in parts and not effort.quick:
-        series += instructions.count(crew, bench_goals.counted())
+        series += instructions.count(crew, list(bench_goals.counted()))
     return series, extra
 
 
