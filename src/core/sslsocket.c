@@ -40,31 +40,26 @@ static PyObject *call_general(PyObject *self, const char *name, PyObject *args, 
     return result;
 }
 
-/* With an exception set by a read: `empty`, a new reference, instead of it where the connection ended without
- * close_notify and this socket is to pass over that; else NULL.  Takes over the reference to `empty`. */
-static PyObject *empty_at_ragged_end(PyObject *self, core_state *state, PyObject *empty)
+/* Whether a read that has raised is to be told as the end of the data: the connection ended without close_notify,
+ * and this socket passes over that.  The exception is then gone. */
+static int is_suppressed_end(PyObject *self, core_state *state)
 {
     PyObject *exception[3], *suppress;
-    int passed_over = 0;
+    int suppressed, i;
 
     if (!PyErr_ExceptionMatches(state->exceptions[TB_EOF_ERROR]))
-        goto exit;
+        return 0;
     PyErr_Fetch(&exception[0], &exception[1], &exception[2]);
     suppress = PyObject_GetAttrString(self, "suppress_ragged_eofs");
-    passed_over = suppress == NULL ? -1 : PyObject_IsTrue(suppress);
+    suppressed = suppress == NULL ? -1 : PyObject_IsTrue(suppress);
     Py_XDECREF(suppress);
-    if (passed_over == 0) {
+    if (suppressed == 0) {
         PyErr_Restore(exception[0], exception[1], exception[2]);
-        goto exit;
+        return 0;
     }
-    Py_XDECREF(exception[0]);
-    Py_XDECREF(exception[1]);
-    Py_XDECREF(exception[2]);
-exit:
-    if (passed_over > 0 && empty != NULL)
-        return empty;
-    Py_XDECREF(empty);
-    return NULL;
+    for (i = 0; i < 3; i++)
+        Py_XDECREF(exception[i]);
+    return suppressed > 0; /* or what the attribute raised is raised */
 }
 
 /* ---- receiving ---------------------------------------------------------------------------------------- */
@@ -73,8 +68,8 @@ static PyObject *receive(PyObject *self, tb_connection *connection, PyObject *le
 {
     PyObject *data = tb_connection_read((PyObject *)connection, length, NULL);
 
-    if (data == NULL)
-        data = empty_at_ragged_end(self, connection->state, PyBytes_FromStringAndSize(NULL, 0));
+    if (data == NULL && is_suppressed_end(self, connection->state))
+        data = PyBytes_FromStringAndSize(NULL, 0);
     Py_DECREF((PyObject *)connection);
     return data;
 }
@@ -110,8 +105,8 @@ static PyObject *receive_into(PyObject *self, tb_connection *connection, PyObjec
             goto exit;
     }
     count = tb_connection_read_into(connection, wanted, buffer);
-    if (count == NULL)
-        count = empty_at_ragged_end(self, connection->state, tb_long_from_size(0));
+    if (count == NULL && is_suppressed_end(self, connection->state))
+        count = tb_long_from_size(0);
 exit:
     Py_DECREF((PyObject *)connection);
     return count;

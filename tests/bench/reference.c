@@ -5,7 +5,7 @@
  *
  * Reads one command a line and answers each with one line of JSON, as worker.py does, so that the
  * two can be measured in turns.  CERTIFICATES is a directory with {ec,rsa}.{pem,crt}.  All times are
- * CPU times of this process, except in `threads`.
+ * CPU times, of this process or of the two in `socket ... processes`, except in `threads`.
  *
  *     hello
  *     bulk VERSION SUITE LENGTH SECONDS             MB/s through two connections and four BIO_s_mem
@@ -387,7 +387,7 @@ static double receive(SSL *client, char *target, size_t length, size_t total)
     return seconds(CPU) - started;
 }
 
-/* CPU seconds of sender and receiver as two threads of this process. */
+/* CPU seconds of sender and receiver as two threads of this process.  Closes the sender's descriptor. */
 static double in_threads(SSL *client, char *target, sending *job)
 {
     double started = seconds(CPU);
@@ -397,6 +397,7 @@ static double in_threads(SSL *client, char *target, sending *job)
         fail("pthread_create");
     receive(client, target, job->length, job->length * job->count);
     pthread_join(thread, NULL);
+    close(SSL_get_fd(job->ssl));
     return seconds(CPU) - started;
 }
 
@@ -418,6 +419,7 @@ static double in_processes(SSL *client, char *target, sending *job)
         _exit(write(answer[1], &others, sizeof others) == sizeof others ? 0 : 70);
     }
     close(answer[1]);
+    close(SSL_get_fd(job->ssl)); /* the child's is the only one: where it fails, what is read ends */
     receive(client, target, first.length, first.length * first.count);
     spent = receive(client, target, job->length, job->length * job->count);
     if (read(answer[0], &others, sizeof others) != sizeof others)
@@ -461,8 +463,7 @@ static void measure_socket(char **words)
     printf("}\n");
     SSL_free(client);
     SSL_free(server);
-    close(descriptors[0]);
-    close(descriptors[1]);
+    close(descriptors[0]); /* the sender's is closed */
     SSL_CTX_free(client_context);
     SSL_CTX_free(server_context);
     free(target);

@@ -18,6 +18,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 
 cpu = getattr(time, "process_time", None) or time.clock  # 2.7's time.clock() is the process's CPU time
 wall = getattr(time, "perf_counter", None) or time.time
@@ -335,9 +336,12 @@ def in_processes(client, server, data, target, count):
         try:
             send(server, data, first)
             os.write(answer_of_child, repr(send(server, data, count)).encode("ascii"))
+        except Exception:
+            traceback.print_exc()
         finally:
             os._exit(0)
     os.close(answer_of_child)
+    server.close()  # the child's is the only one: where it fails, what is read ends
     receive(client, target, first * len(data))
     spent = receive(client, target, count * len(data))
     with os.fdopen(answer) as stream:

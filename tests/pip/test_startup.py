@@ -14,6 +14,7 @@ from toolkit.pip_matrix.startup import ANY, BARE, BOTH, HOOK, OTHER, Cost
 BURNED = 100
 #: Lines for a .pth file. os.times is CPU time on 2.7 too.
 BURN = f"import os; exec('import os\\nend = sum(os.times()[:2]) + {BURNED / 1000}\\nwhile sum(os.times()[:2]) < end: pass', {{}})\n"
+#: Not to wait for anything: the control that time which passes is not taken for time of the processor.
 WAIT = f"import time; time.sleep({2 * BURNED / 1000})\n"
 
 

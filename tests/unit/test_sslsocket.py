@@ -11,6 +11,7 @@ import weakref
 import pytest
 
 import peers
+from children import check_python
 
 import _tls_bootstrap as tls
 from _tls_bootstrap import _core
@@ -240,8 +241,7 @@ def test_a_cycle_through_it_is_collected(certificates):
     client.itself = client
     gone = weakref.ref(client)
     server.close()
-    client._forget()
-    client._plain_close() if sys.version_info[0] == 2 else socket.socket.close(client)
+    client.close()
     client = None
     gc.collect()
     assert gone() is None
@@ -256,6 +256,33 @@ def test_signatures_are_those_of_ssl():
 
     for name in NAMES:
         assert parameters(getattr(tls.SSLSocket, name)) == parameters(getattr(ssl.SSLSocket, name))
+
+
+def test_without_the_slot_the_general_methods_are_called(certificates):
+    """As add_socket_methods() says False on a Python where the slot is not found."""
+    output = check_python(
+        "import os, socket, sys, threading\n"
+        "import _tls_bootstrap as tls\n"
+        "tls._core.add_socket_methods = lambda cls: False\n"
+        "print([getattr(tls.SSLSocket, name).__name__ for name in ('recv', 'recv_into', 'send', 'sendall')])\n"
+        "one, other = socket.socketpair()\n"
+        "if sys.version_info[0] == 2: one, other = socket.socket(_sock=one), socket.socket(_sock=other)\n"
+        "serving = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)\n"
+        "serving.load_cert_chain(%r, %r)\n"
+        "trusting = tls.create_default_context(cafile=%r)\n"
+        "accepted = []\n"
+        "thread = threading.Thread(target=lambda: accepted.append(serving.wrap_socket(other, server_side=True)))\n"
+        "thread.start()\n"
+        "client = trusting.wrap_socket(one, server_hostname='localhost')\n"
+        "thread.join()\n"
+        "client.sendall(b'abc'), client.send(b'defg')\n"
+        "target = bytearray(9)\n"
+        "print([accepted[0].recv(3).decode(), accepted[0].recv_into(target)])\n"
+        % (certificates.localhost.certificate, certificates.localhost.key, certificates.authority.certificate)
+    )
+    names, received = output.splitlines()
+    assert names == str(["_general_" + name for name in NAMES])
+    assert received in ("['abc', 4]", "[u'abc', 4]")
 
 
 class WithoutSlot(socket.socket):

@@ -51,6 +51,8 @@ STANDING: dict[str, Callable[[bool], Any]] = {
     "socket": bench_goals.sockets,
 }
 PARTS = (*STANDING, "import", "context", "memory", "threads", "growth", "pip", "instructions")
+#: Takes two minutes with any effort.
+SLOW = "instructions"
 
 
 def measure(crew: Crew, effort: Effort, parts: set[str]) -> tuple[list[Series], dict[str, Any]]:
@@ -70,7 +72,7 @@ def measure(crew: Crew, effort: Effort, parts: set[str]) -> tuple[list[Series], 
         extra["growth"] = fresh.growth(crew, effort.megabytes, effort.connections)
     if "pip" in parts:
         series.append(pip.downloads(effort.pip_rounds))
-    if "instructions" in parts and not effort.quick:
+    if "instructions" in parts:
         series += instructions.count(crew, list(bench_goals.counted()))
     return series, extra
 
@@ -93,9 +95,11 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="toolkit.bench", description="Measure speed and memory against the goals.")
     parser.add_argument("--quick", action="store_true", help="fewer kinds of work and rounds: under 3 minutes")
     parser.add_argument("--pythons", default=",".join(setup.LANGUAGES), help="versions, separated by commas")
-    parser.add_argument("--parts", default=",".join(PARTS), help=f"of {','.join(PARTS)}")
+    parser.add_argument("--parts", default="", help=f"of {','.join(PARTS)}; without it all, but with --quick not {SLOW}")
     chosen = parser.parse_args(arguments)
     parts, languages = set(chosen.parts.split(",")), tuple(chosen.pythons.split(","))
+    if not chosen.parts:
+        parts = set(PARTS) - ({SLOW} if chosen.quick else set())
     if parts - set(PARTS):
         raise BuildError(f"--parts: there is no {', '.join(sorted(parts - set(PARTS)))}; choose from {', '.join(PARTS)}")
     effort = QUICK if chosen.quick else FULL
