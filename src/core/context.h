@@ -5,6 +5,8 @@
 
 #include "core.h"
 
+#include <stdio.h>
+
 #define CONTEXT_METHOD(name)          PyObject *tb_context_##name(PyObject *self, PyObject *arg)
 #define CONTEXT_METHOD_KEYWORDS(name) PyObject *tb_context_##name(PyObject *self, PyObject *args, PyObject *kwargs)
 #define CONTEXT_ATTRIBUTE(name)                                                                                        \
@@ -43,10 +45,16 @@ CONTEXT_METHOD(set_server_sigalgs);
 CONTEXT_METHOD(set_ecdh_curve);
 int tb_context_default_algorithms(tb_context *self);
 
-/* context_certificates.c: what is loaded from files and memory */
+/* context_certificates.c: what a context loads for itself */
 CONTEXT_METHOD_KEYWORDS(load_cert_chain);
-CONTEXT_METHOD(load_verify_locations);
 CONTEXT_METHOD(load_dh_params);
+/* A file opened for reading, or NULL with TypeError, ValueError or OSError; `path` is bytes. */
+FILE *tb_open_file(core_state *state, PyObject *path);
+/* Whether OpenSSL's queue says only that there is no further BEGIN line. */
+int tb_no_more_pem(void);
+
+/* context_trust.c: whom a context trusts */
+CONTEXT_METHOD(load_verify_locations);
 CONTEXT_METHOD(set_default_verify_paths);
 CONTEXT_METHOD(cert_store_stats);
 CONTEXT_METHOD_KEYWORDS(get_ca_certs);

@@ -7,6 +7,8 @@
 
 #include "openssl_compat.h"
 
+#include "trust_bundle.h"
+
 #include <pthread.h>
 
 /* The exception classes, defined in Python (_errors.py) and handed over once. */
@@ -142,9 +144,17 @@ typedef struct {
     PyObject *keylog_filename;
     BIO *keylog;
     pthread_mutex_t keylog_lock;
+    /* Changed without the GIL, by atomic operations: */
+    int store_changes;   /* how often something was loaded into the store of trusted certificates */
+    tb_bundle *searched; /* the file that the store asks for issuers, or NULL; the store's reference */
+    int is_complete;     /* the store holds all of it */
 } tb_context;
 
 int tb_context_type_add(PyObject *module, core_state *state);
+
+/* METH_NOARGS: (uses of a kept file of authorities, files read, files kept, certificates parsed one by one) of this
+ * process. */
+PyObject *tb_context_trust_counts(PyObject *module, PyObject *unused);
 
 /* Gives a connection the message callback of the context it now belongs to. */
 void tb_context_attach_msg_callback(tb_context *self, SSL *ssl);

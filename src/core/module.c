@@ -2,8 +2,6 @@
 /* The module _core: its functions, its state, its start. */
 #include "core.h"
 
-#include "trust_cache.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,8 +57,9 @@ static PyMethodDef methods[] = {
     {"get_sigalgs", tb_get_sigalgs, METH_NOARGS,
      "get_sigalgs()\n\nThe names of the signature algorithms that TLS can use (added in 3.15).  NotImplementedError "
      "before OpenSSL 3.5."},
-    {"_trust_cache_counts", tb_trust_cache_counts, METH_NOARGS,
-     "_trust_cache_counts()\n\n(uses of a kept file, files parsed, files kept) of this process."},
+    {"_trust_counts", tb_context_trust_counts, METH_NOARGS,
+     "_trust_counts()\n\n(uses of a kept file of authorities, files read, files kept, certificates parsed one by one) "
+     "of this process."},
     {"RAND_bytes", tb_rand_bytes, METH_VARARGS, "RAND_bytes(num)\n\nnum cryptographically strong random bytes."},
     {"RAND_pseudo_bytes", tb_rand_pseudo_bytes, METH_VARARGS,
      "RAND_pseudo_bytes(num)\n\n(bytes, True): since OpenSSL 1.1.0 there is one generator."},

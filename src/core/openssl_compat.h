@@ -68,6 +68,13 @@
 #define TB_DEFAULT_NO_RENEGOTIATION SSL_OP_NO_RENEGOTIATION
 #endif
 
+/* Whether an X509_STORE's objects are one list; from 4.0 on it may keep more than that. */
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L && OPENSSL_VERSION_NUMBER < 0x40000000L
+#define TB_STORE_IS_A_LIST 1
+#else
+#define TB_STORE_IS_A_LIST 0
+#endif
+
 /* Whether this build carries its own OpenSSL. */
 #ifdef TB_BUNDLED_OPENSSL
 #define TB_BUNDLED 1

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of certificate authorities, parsed once per process. */
+/* Files of certificate authorities, read once per process. */
 #ifndef TB_TRUST_CACHE_H
 #define TB_TRUST_CACHE_H
 
-#include "core.h"
+#include "trust_bundle.h"
 
 #include <stdio.h>
 
-/* Adds the certificates and revocation lists of a PEM file to the store of `ctx`, as
- * SSL_CTX_load_verify_locations(ctx, path, NULL) does.  `file` is `path` opened just now, at its
- * start; it stays the caller's.  1, or 0 with OpenSSL's error queue telling why.  Without the GIL. */
-int tb_trust_load_file(SSL_CTX *ctx, FILE *file, const char *path);
+/* What `file` holds, from its start, as a new reference; NULL where OpenSSL has to load it itself, as what is
+ * not a regular file, is too long or does not parse. */
+tb_bundle *tb_trust_cache_read(FILE *file);
 
-/* METH_NOARGS: (uses of a kept file, files parsed, files kept) of this process. */
-PyObject *tb_trust_cache_counts(PyObject *module, PyObject *unused);
+/* (uses of a kept file, files read, files kept) of this process. */
+void tb_trust_cache_counts(unsigned long counts[3]);
 
 #endif
