@@ -71,7 +71,7 @@ def measure(crew: Crew, effort: Effort, parts: set[str]) -> tuple[list[Series], 
     if "growth" in parts:
         extra["growth"] = fresh.growth(crew, effort.megabytes, effort.connections)
     if "pip" in parts:
-        series.append(pip.downloads(effort.pip_rounds))
+        series += pip.downloads(effort.pip_rounds)
     if "instructions" in parts:
         series += instructions.count(crew, list(bench_goals.counted()))
     return series, extra

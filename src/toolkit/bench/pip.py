@@ -23,19 +23,21 @@ from toolkit.pip_matrix.installations import Installation
 #: (version of pip, version of Python): the oldest that is promised, one with its dependencies inside, a recent one.
 PIPS = (("9.0.3", "2.7"), ("20.3.4", "3.9"), ("25.1.1", "3.13"))
 WITH, WITHOUT = "with the hook", "without it"
-NAME = "pip download"
+#: Whom pip trusts: as for the public index, the authorities that came with it (and the index's); or only the index's.
+USUAL, ALONE = "pip download", "pip download, one authority"
 
 
 def goals() -> Iterator[Goal]:
     """At most 2 % more CPU."""
-    for pip, python in PIPS:
-        who = f"pip {pip} on {python}"
-        yield Goal(NAME, Contender(WITH, who), Contender(WITHOUT, who), 1.02, at_most=True)
+    for name in (USUAL, ALONE):
+        for pip, python in PIPS:
+            who = f"pip {pip} on {python}"
+            yield Goal(name, Contender(WITH, who), Contender(WITHOUT, who), 1.02, at_most=True)
 
 
-def downloads(rounds: int) -> Series:
+def downloads(rounds: int) -> list[Series]:
     """CPU ms of a whole `pip download`, in turns."""
-    made = Series(NAME, "ms")
+    made = {name: Series(name, "ms") for name in (USUAL, ALONE)}
     with tempfile.TemporaryDirectory(prefix="tls-bootstrap-bench-") as name:
         place = Path(name)
         authority = place / "authority.pem"
@@ -48,20 +50,31 @@ def downloads(rounds: int) -> Series:
         with served as index:
             for pip, python in PIPS:
                 _alternate(made, place, pip, python, rounds, index.url, authority)
-    return made
+    return list(made.values())
 
 
-def _alternate(made: Series, place: Path, pip: str, python: str, rounds: int, url: str, authority: Path) -> None:
+def _alternate(
+    made: dict[str, Series], place: Path, pip: str, python: str, rounds: int, url: str, authority: Path
+) -> None:
     kinds = {WITH: _install(place / f"{pip}-with", pip, python, True), WITHOUT: _install(place / pip, pip, python, False)}
+    trusted = {USUAL: _with_pips_own(kinds[WITHOUT], authority, place / f"authorities-{pip}.pem"), ALONE: authority}
+    cases = [(name, kind) for name in trusted for kind in kinds]
     for number in range(-1, rounds):
-        for kind in kinds if number % 2 == 0 else reversed(kinds):
+        for name, kind in cases if number % 2 == 0 else reversed(cases):
             # Only the first round asks the module to tell that it was used, and is not counted.
             trace = place / f"trace-{pip}-{kind}" if number < 0 else None
-            spent = _download(kinds[kind], url, authority, trace)
+            spent = _download(kinds[kind], url, trusted[name], trace)
             if trace and trace.exists() != (kind == WITH):
                 raise BuildError(f"pip {pip} on {python} {kind}: the module was {'not ' if kind == WITH else ''}used")
             if not trace:
-                made.samples.setdefault(Contender(kind, f"pip {pip} on {python}"), []).append(spent)
+                made[name].samples.setdefault(Contender(kind, f"pip {pip} on {python}"), []).append(spent)
+
+
+def _with_pips_own(installation: Installation, authority: Path, target: Path) -> Path:
+    """A file of the authorities that this pip brings, more than a hundred, and one more."""
+    own = installation.site / "pip" / "_vendor" / "certifi" / "cacert.pem"
+    target.write_bytes(own.read_bytes() + b"\n" + authority.read_bytes())
+    return target
 
 
 def _install(root: Path, pip: str, python: str, hooked: bool) -> Installation:
