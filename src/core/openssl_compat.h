@@ -28,6 +28,9 @@
 
 #if OPENSSL_VERSION_NUMBER < 0x30000000L
 #define SSL_get1_peer_certificate SSL_get_peer_certificate
+typedef X509_NAME tb_wanted_name; /* what an X509_LOOKUP is asked for */
+#else
+typedef const X509_NAME tb_wanted_name;
 #endif
 
 /* Options that came with 3.0; as nothing, they can be set and have no effect. */

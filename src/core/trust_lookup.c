@@ -10,7 +10,7 @@ static pthread_once_t method_once = PTHREAD_ONCE_INIT;
 
 /* Puts every certificate with this subject into the store, and the first one into *found.  All of them, since the
  * store asks no further once it has one. */
-static int find_by_subject(X509_LOOKUP *lookup, X509_LOOKUP_TYPE type, const X509_NAME *subject, X509_OBJECT *found)
+static int find_by_subject(X509_LOOKUP *lookup, X509_LOOKUP_TYPE type, tb_wanted_name *subject, X509_OBJECT *found)
 {
     tb_bundle *bundle = X509_LOOKUP_get_method_data(lookup);
     X509 *certificate, *first = NULL;
