@@ -73,7 +73,7 @@ def measure(crew: Crew, effort: Effort, parts: set[str]) -> tuple[list[Series], 
     if "pip" in parts:
         series += pip.downloads(effort.pip_rounds)
     if "instructions" in parts:
-        series += instructions.count(crew, list(bench_goals.counted()))
+        series += [*instructions.count(crew, list(bench_goals.counted())), *pip.count()]
     return series, extra
 
 
@@ -112,7 +112,7 @@ def main(arguments: list[str]) -> int:
     finally:
         crew.close()
     goals = [*bench_goals.goals(languages), *bench_goals.instruction_goals(languages)]
-    goals += [*bench_goals.fresh_goals(languages), *pip.goals()]
+    goals += [*bench_goals.fresh_goals(languages), *pip.goals(), *pip.instruction_goals()]
     verdicts = bench_rounds.judge(goals, series)
     found = report.document(series, verdicts, {"versions": known, "quick": effort.quick, **extra})
     data, page = report.write(setup.OUTPUT, found, verdicts)

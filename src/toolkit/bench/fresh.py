@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from openssl.errors import BuildError
@@ -26,7 +26,7 @@ IMPORTS = {
 }
 
 
-def cpu_of(command: Sequence[str], environment: dict[str, str] | None = None) -> float:
+def cpu_of(command: Sequence[str], environment: Mapping[str, str] | None = None) -> float:
     """CPU ms of a program from its start to its end. Raises BuildError if it fails."""
     process = subprocess.Popen(
         command, env=environment or {"PATH": os.defpath}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL

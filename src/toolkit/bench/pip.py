@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the hook costs: `pip download` of one wheel from a loopback index, with the hook and without it."""
+"""What the hook costs: `pip download` of one wheel from a loopback index, with the hook and without it, in time and in instructions."""
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
+import functools
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from openssl.errors import BuildError
 from toolkit import wheels
-from toolkit.bench import setup
+from toolkit.bench import callgrind, setup
 from toolkit.bench.fresh import cpu_of
 from toolkit.bench.goals import Goal
 from toolkit.bench.rounds import Series
@@ -27,20 +31,71 @@ WITH, WITHOUT = "with the hook", "without it"
 USUAL, ALONE = "pip download", "pip download, one authority"
 
 
+#: Takes a command and its environment, runs it and tells what it cost.
+Measure = Callable[[Sequence[str], Mapping[str, str]], float]
+
+
 def goals() -> Iterator[Goal]:
     """At most 2 % more CPU."""
+    return _goals("")
+
+
+def instruction_goals() -> Iterator[Goal]:
+    """The same limit in instructions."""
+    return _goals("instructions ")
+
+
+def _goals(prefix: str) -> Iterator[Goal]:
     for name in (USUAL, ALONE):
         for pip, python in PIPS:
             who = f"pip {pip} on {python}"
-            yield Goal(name, Contender(WITH, who), Contender(WITHOUT, who), 1.02, at_most=True)
+            yield Goal(prefix + name, Contender(WITH, who), Contender(WITHOUT, who), 1.02, at_most=True)
 
 
 def downloads(rounds: int) -> list[Series]:
     """CPU ms of a whole `pip download`, in turns."""
     made = {name: Series(name, "ms") for name in (USUAL, ALONE)}
+    with _index() as served:
+        for pip, python in PIPS:
+            cases = list(_cases(served, pip, python, cpu_of))
+            for number in range(rounds):
+                for name, kind, spend in cases if number % 2 == 0 else reversed(cases):
+                    made[name].samples.setdefault(Contender(kind, f"pip {pip} on {python}"), []).append(spend())
+    return list(made.values())
+
+
+def count(pips: Sequence[tuple[str, str]] = PIPS, names: Sequence[str] = (USUAL, ALONE)) -> list[Series]:
+    """Instructions of a whole `pip download`, outside the kernel."""
+    made = {name: Series(f"instructions {name}", "instructions") for name in names}
+    print(f"bench: counting instructions of pip download by {len(pips)} pips", flush=True)
+    with _index() as served, concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        cases = [
+            (name, Contender(kind, f"pip {pip} on {python}"), pool.submit(spend))
+            for pip, python in pips
+            for name, kind, spend in _cases(served, pip, python, _executed)
+            if name in names
+        ]
+        for name, who, counted in cases:
+            made[name].samples[who] = [counted.result()]
+    return list(made.values())
+
+
+def _executed(command: Sequence[str], environment: Mapping[str, str]) -> float:
+    return callgrind.run(command, {**environment, "PYTHONHASHSEED": "0"}, Path(os.devnull))
+
+
+class Served(NamedTuple):
+    """An index on loopback."""
+
+    place: Path  #: for what is made to download from it
+    url: str
+    authority: Path
+
+
+@contextlib.contextmanager
+def _index() -> Iterator[Served]:
     with tempfile.TemporaryDirectory(prefix="tls-bootstrap-bench-") as name:
-        place = Path(name)
-        authority = place / "authority.pem"
+        authority = Path(name, "authority.pem")
         log = setup.OUTPUT / "log" / "index.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         served = Index(
@@ -48,26 +103,23 @@ def downloads(rounds: int) -> list[Series]:
             groups="", log=log,
         )  # fmt: skip
         with served as index:
-            for pip, python in PIPS:
-                _alternate(made, place, pip, python, rounds, index.url, authority)
-    return list(made.values())
+            yield Served(Path(name), index.url, authority)
 
 
-def _alternate(
-    made: dict[str, Series], place: Path, pip: str, python: str, rounds: int, url: str, authority: Path
-) -> None:
+def _cases(served: Served, pip: str, python: str, measure: Measure) -> Iterator[tuple[str, str, Callable[[], float]]]:
+    """(whom it trusts, with the hook or without it, what does a download and tells its cost)."""
+    place = served.place
     kinds = {WITH: _install(place / f"{pip}-with", pip, python, True), WITHOUT: _install(place / pip, pip, python, False)}
-    trusted = {USUAL: _with_pips_own(kinds[WITHOUT], authority, place / f"authorities-{pip}.pem"), ALONE: authority}
-    cases = [(name, kind) for name in trusted for kind in kinds]
-    for number in range(-1, rounds):
-        for name, kind in cases if number % 2 == 0 else reversed(cases):
-            # Only the first round asks the module to tell that it was used, and is not counted.
-            trace = place / f"trace-{pip}-{kind}" if number < 0 else None
-            spent = _download(kinds[kind], url, trusted[name], trace)
-            if trace and trace.exists() != (kind == WITH):
-                raise BuildError(f"pip {pip} on {python} {kind}: the module was {'not ' if kind == WITH else ''}used")
-            if not trace:
-                made[name].samples.setdefault(Contender(kind, f"pip {pip} on {python}"), []).append(spent)
+    own = _with_pips_own(kinds[WITHOUT], served.authority, place / f"authorities-{pip}.pem")
+    for kind, installation in kinds.items():
+        # A first download, which is not measured, tells whether the module is used.
+        trace = place / f"trace-{pip}-{kind}"
+        _download(installation, served.url, own, cpu_of, trace)
+        if trace.exists() != (kind == WITH):
+            raise BuildError(f"pip {pip} on {python} {kind}: the module was {'not ' if kind == WITH else ''}used")
+    for name, trusted in ((USUAL, own), (ALONE, served.authority)):
+        for kind, installation in kinds.items():
+            yield name, kind, functools.partial(_download, installation, served.url, trusted, measure)
 
 
 def _with_pips_own(installation: Installation, authority: Path, target: Path) -> Path:
@@ -89,9 +141,10 @@ def _install(root: Path, pip: str, python: str, hooked: bool) -> Installation:
     return installation
 
 
-def _download(installation: Installation, url: str, authority: Path, trace: Path | None) -> float:
-    target = installation.root / "downloads"
-    shutil.rmtree(target, ignore_errors=True)
+def _download(
+    installation: Installation, url: str, authority: Path, measure: Measure, trace: Path | None = None
+) -> float:
+    target = Path(tempfile.mkdtemp(dir=installation.root))
     environment = {
         "PATH": os.defpath,
         "LC_ALL": "C.UTF-8",
@@ -105,7 +158,8 @@ def _download(installation: Installation, url: str, authority: Path, trace: Path
         str(installation.python), "-m", "pip", "download", "-q", "--no-deps", "--no-cache-dir", "--retries", "0",
         "--cert", str(authority), "--index-url", url, "-d", str(target), wheels.SERVED,
     ]  # fmt: skip
-    spent = cpu_of(command, environment)
+    spent = measure(command, environment)
     if not any(target.iterdir()):
         raise BuildError(f"{' '.join(command)} downloaded nothing")
+    shutil.rmtree(target)
     return spent
