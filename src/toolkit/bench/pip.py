@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the hook costs: `pip download` of one wheel from a loopback index, with the hook and without it, in time and in instructions."""
+"""What the hook costs, in time and in instructions: `pip download` from a loopback index, with the hook and without it."""
 
 from __future__ import annotations
 
