@@ -142,7 +142,8 @@ tb_bundle *tb_trust_cache_read(FILE *file)
     if (text == NULL)
         return NULL;
     length = fread(text, 1, size + 1, file); /* one more than there was, to see whether it grew */
-    if (!ferror(file))
+    /* OpenSSL takes a zero byte for the end of a line, or of the file, as it comes. */
+    if (!ferror(file) && memchr(text, '\0', length) == NULL)
         bundle = tb_bundle_new(text, length);
     free(text);
     ERR_clear_error();
