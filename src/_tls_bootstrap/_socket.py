@@ -5,12 +5,12 @@ import errno
 import socket as _stdlib
 from socket import AF_INET, SO_TYPE, SOCK_STREAM, SOL_SOCKET
 
-from . import _core, _late, _object, _plain_socket
+from . import _connection, _core, _late, _plain_socket
 from ._compat import PY2, buffer_size, encode_hostname
+from ._connection import channel_binding, der_chain, exported_keying_material, tell_names
 from ._constants import CERT_NONE, CERT_REQUIRED, PROTOCOL_TLS
 from ._context import SSLContext, _create_stdlib_context
 from ._errors import SSLCertVerificationError, SSLError, SSLWantReadError, SSLWantWriteError, socket_error
-from ._object import channel_binding, der_chain, exported_keying_material, tell_names
 
 __all__ = ["SSLSocket", "get_server_certificate", "sslwrap_simple", "wrap_socket"]
 
@@ -446,7 +446,7 @@ class SSLSocket(_plain_socket.socket):
         except SSLCertVerificationError as error:
             tell_names(error, connection)
             raise
-        _object.handshake_completed(connection)
+        _connection.handshake_completed(connection)
 
     def verify_client_post_handshake(self):
         """Asks a TLS 1.3 client for a certificate after the handshake."""

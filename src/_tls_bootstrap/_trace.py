@@ -6,7 +6,7 @@ file must be the user's own (a regular file of mode 0600 with one name), else no
 first line, if the check made the file, holds the nonce that becomes the exporter's context.
 Tracing never disturbs the connection: every error is swallowed.
 
-_object imports this where the variable is set.
+_connection imports this where the variable is set.
 """
 
 import os

@@ -112,7 +112,7 @@ def put_in_place(tree, plant=None, handshakes=None):
     refuse_standard("before _tls_bootstrap could take its place")
     sys.path.insert(0, tree)
     try:
-        import _tls_bootstrap._object as part
+        import _tls_bootstrap._connection as part
     finally:
         sys.path.remove(tree)
     package = sys.modules["_tls_bootstrap"]  # not the name above: before 3.7 the package replaces itself there

@@ -57,8 +57,18 @@ def test_a_bare_import_imports_nothing_that_is_slow():
     )
     imported = children.check_python(code, options=["-S"]).split()
     assert not set(imported) & {"socket", "ssl", "_ssl", "enum", "re", "collections", "base64", "select", "functools"}
-    late = ("_constants", "_context", "_object", "_enumeration")
+    late = ("_constants", "_context", "_object", "_connection")
     assert not [name for name in late if "_tls_bootstrap." + name in imported]
+
+
+def test_sockets_need_nothing_of_what_has_none():
+    code = (
+        "import sys, _tls_bootstrap as tls\n"
+        "tls.SSLSocket, tls.SSLContext, tls.CERT_REQUIRED\n"
+        "print(' '.join(name for name in sys.modules if name.startswith('_tls_bootstrap.')))"
+    )
+    imported = [name.partition(".")[2] for name in children.check_python(code).split()]
+    assert "_connection" in imported and "_object" not in imported
 
 
 def test_an_unknown_name_is_an_attribute_error_and_an_import_error():
