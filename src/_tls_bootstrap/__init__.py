@@ -15,14 +15,16 @@ import.  So 2.7 looks for each module here first, and none may be imported that 
 # Not `from . import _loader`: 2.7 cannot do that again after an import that failed, and would hide the reason.
 from ._loader import load_core as _load_core
 
-_core = _load_core(__path__[0])
+# The same stands in VERSION at the top of the source tree.
+__version__ = "0.1.0"
+
+_core = _load_core(__path__[0], __version__)
 
 from . import _late  # noqa: E402  (where the core cannot be loaded, nothing else is)
 
 _late.remember(__path__[0])
 
 from . import _errors, _names  # noqa: E402  (they need the core)
-from ._version import __version__  # noqa: E402,F401
 
 _errors.hand_over(_core)
 

@@ -8,8 +8,6 @@ no `except` clause catches.  Everything that can be told from the file is theref
 import os
 import sys
 
-from ._version import __version__
-
 FIPS_STATE = "/proc/sys/crypto/fips_enabled"
 
 # For tests: "1" makes the bundled flavour refuse to load as it does on a kernel in FIPS mode.  It
@@ -31,10 +29,10 @@ _MACHINES_64 = {
 _MACHINES_32 = {"x86_64": 3, "i686": 3, "i586": 3, "i386": 3, "armv7l": 40, "aarch64": 40}
 
 
-def load_core(directory):
+def load_core(directory, version):
     """The C half as a module.
 
-    directory: the directory of this package.
+    directory, version: of this package.
     Raises ImportError, in one line that names the file and what to do, if it is absent, damaged,
     made for another machine or Python, or must not be used on this system.
     """
@@ -50,8 +48,8 @@ def load_core(directory):
     loaded = getattr(_core, "__file__", None)
     if loaded != path and not _same_file(loaded, path):
         raise ImportError("_tls_bootstrap: %s was loaded in the place of %s; %s" % (loaded, path, _ADVICE))
-    if _core.package_version != __version__:
-        texts = (path, _core.package_version, __version__, _ADVICE)
+    if _core.package_version != version:
+        texts = (path, _core.package_version, version, _ADVICE)
         raise ImportError("_tls_bootstrap: %s is of version %s, the Python files beside it are of %s; %s" % texts)
     _refuse_unvalidated(_core)
     return _core

@@ -13,9 +13,8 @@ import os
 import stat
 import sys
 
-from . import _core
+from . import __version__, _core
 from ._compat import environment
-from ._version import __version__
 
 HEADER_KEY = "tls-bootstrap-trace"
 EXPORTER_LABEL = b"EXPORTER-tls-bootstrap-check"

@@ -28,7 +28,7 @@ def tree(origin: Source, parent: Path) -> Source:
     source = Source(origin.copy(parent))
     version = next_version(origin.version)
     (source.top / "VERSION").write_text(f"{version}\n", encoding="ascii")
-    number = source.top / "src" / "_tls_bootstrap" / "_version.py"
+    number = source.top / "src" / "_tls_bootstrap" / "__init__.py"
     text, found = re.subn(r'^__version__ = ".*"$', f'__version__ = "{version}"', number.read_text("utf-8"), flags=re.MULTILINE)
     if found != 1:
         raise CommandError(f"{number}: expected one line '__version__ = \"…\"', found {found}")
