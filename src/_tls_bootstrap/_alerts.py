@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """AlertDescription and its members (ssl documentation: "Constants"; RFC 8446 section 6)."""
 
-from ._enumeration import IntEnum, core_enumeration
+from ._constants import IntEnum, core_enumeration
 
 __all__ = ["AlertDescription"]
 

@@ -11,11 +11,12 @@ from ._constants import (
     PROTOCOL_TLS,
     PROTOCOL_TLS_CLIENT,
     PROTOCOL_TLS_SERVER,
+    Purpose,
     VerifyMode,
+    _ASN1Object,
     _SSLMethod,
 )
 from ._errors import SSLError
-from ._purpose import Purpose, _ASN1Object
 
 __all__ = [
     "SSLContext",

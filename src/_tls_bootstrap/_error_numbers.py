@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SSLErrorNumber and its members (ssl documentation: "Exceptions")."""
 
-from ._enumeration import IntEnum, core_enumeration
+from ._constants import IntEnum, core_enumeration
 
 __all__ = ["SSLErrorNumber"]
 

@@ -5,7 +5,7 @@ Content types of records (RFC 8446 section 5.1 and OpenSSL's pseudo types), aler
 and handshake messages (RFC 8446 section 4, RFC 5246 section 7.4).
 """
 
-from ._enumeration import IntEnum
+from ._constants import IntEnum
 
 _TLSContentType = IntEnum(
     "_TLSContentType",

@@ -16,7 +16,9 @@ _HOMES = {
     "_constants": (
         "CHANNEL_BINDING_TYPES",
         "PROTOCOL_SSLv23",
+        "Purpose",
         "VerifyMode",
+        "_ASN1Object",
         "_PROTOCOL_NAMES",
         "_SSLMethod",
         "get_protocol_name",
@@ -27,7 +29,6 @@ _HOMES = {
     "_error_numbers": ("SSLErrorNumber",),
     "_alerts": ("AlertDescription",),
     "_messages": ("_TLSAlertType", "_TLSContentType", "_TLSMessageType"),
-    "_purpose": ("Purpose", "_ASN1Object"),
     "_context": (
         "SSLContext",
         "_create_default_https_context",

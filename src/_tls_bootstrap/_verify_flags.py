@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """VerifyFlags and its members (ssl documentation: "Constants")."""
 
-from ._enumeration import IntFlag, core_enumeration
+from ._constants import IntFlag, core_enumeration
 
 __all__ = ["VerifyFlags"]
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLSVersion (ssl documentation: "Constants"; added in 3.7)."""
 
-from ._enumeration import IntEnum, core_members, enumeration
+from ._constants import IntEnum, core_members, enumeration
 
 __all__ = ["TLSVersion"]
 

@@ -42,8 +42,8 @@ def refused(action):
     [
         ("AlertDescription", "", "_alerts.py"),
         ("AlertDescription", "'_alerts'", "_alerts.py"),
-        ("AlertDescription", "'_enumeration'", "_enumeration.py"),
-        ("TLSVersion", "'_enumeration'", "_enumeration.py"),
+        ("AlertDescription", "'_constants'", "_constants.py"),
+        ("TLSVersion", "'_constants'", "_constants.py"),
         ("SSLSocket", "'_plain_socket'", "_plain_socket.py"),
         ("match_hostname", "'_hostname'", "_hostname.py"),
         ("AlertDescription", "'_hostname'", "not refused"),
