@@ -120,6 +120,6 @@ def encode_hostname(hostname):
         encoded = hostname.encode("idna")
     else:
         labels = hostname.split(".")
-        if not all(0 < len(label) < 64 for label in labels[:-1]) or len(labels[-1]) > 63:
+        if "" in labels[:-1] or max(map(len, labels)) > 63:
             raise UnicodeError("server_hostname: label empty or too long")
     return encoded if PY2 else encoded.decode("ascii")

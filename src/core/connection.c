@@ -71,7 +71,7 @@ static int configure_hostname(tb_connection *self)
         return -1;
     address = a2i_IPADDRESS(name);
     if (address == NULL)
-        ERR_clear_error();
+        tb_clear_errors();
     if (address == NULL && SSL_set_tlsext_host_name(self->ssl, name) != 1)
         goto openssl;
     if (self->context->check_hostname) {
@@ -240,7 +240,7 @@ PyObject *tb_connection_new(tb_context *context, PyObject *socket, PyObject *inc
         PyErr_NoMemory();
         goto error;
     }
-    ERR_clear_error();
+    tb_clear_errors();
     self->ssl = SSL_new(context->ctx);
     if (self->ssl == NULL) {
         tb_raise_openssl(state);
