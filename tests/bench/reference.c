@@ -323,26 +323,24 @@ static void measure_handshake(char **words)
     char *moved = allocate(2 * LARGEST);
     SSL_SESSION *session = NULL;
     double started, passed;
-    pair ends;
+    pair ends, next;
 
     make_pair(&ends, client, server, NULL, moved);
     shake_hands(&ends);
     take_tickets(&ends);
     if (resumed)
         session = SSL_get1_session(ends.client);
-    free_pair(&ends);
     started = seconds(CPU);
-    for (;;) {
-        make_pair(&ends, client, server, session, moved);
-        shake_hands(&ends);
-        if (SSL_session_reused(ends.client) != resumed)
+    do {
+        make_pair(&next, client, server, session, moved);
+        shake_hands(&next);
+        if (SSL_session_reused(next.client) != resumed)
             fail("resumption");
+        free_pair(&ends);
+        ends = next;
         count++;
         passed = seconds(CPU) - started;
-        if (passed >= atof(words[4]))
-            break;
-        free_pair(&ends);
-    }
+    } while (passed < atof(words[4]));
     printf("{\"value\": %.6g, ", count / passed);
     print_facts(ends.client);
     printf("}\n");
