@@ -57,8 +57,8 @@ SLOW = "instructions"
 
 def measure(crew: Crew, effort: Effort, parts: set[str]) -> tuple[list[Series], dict[str, Any]]:
     """All series, and what is no ratio."""
-    wanted = [each for name, make in STANDING.items() if name in parts for each in make(effort.quick)]
-    series = bench_rounds.run(wanted, crew, effort.rounds, effort.tries, effort.seconds) if wanted else []
+    work = [each for name, make in STANDING.items() if name in parts for each in make(effort.quick)]
+    series = bench_rounds.run(work, crew, effort.rounds, effort.tries, effort.seconds) if work else []
     extra: dict[str, Any] = {}
     if "threads" in parts:
         series.append(fresh.threads(crew, effort.fresh_rounds, 100 * effort.seconds))
@@ -73,7 +73,8 @@ def measure(crew: Crew, effort: Effort, parts: set[str]) -> tuple[list[Series], 
     if "pip" in parts:
         series += pip.downloads(effort.pip_rounds)
     if "instructions" in parts:
-        series += [*instructions.count(crew, list(bench_goals.counted())), *pip.count()]
+        wanted = bench_goals.instruction_goals(tuple(crew.equipment.pythons))
+        series += [*instructions.count(crew, list(bench_goals.counted()), wanted), *pip.count()]
     return series, extra
 
 
