@@ -2,6 +2,8 @@
 /* _SSLContext: its life, its defaults, the tables of its methods, the making of connections. */
 #include "context.h"
 
+#include "trust_store.h"
+
 #include "constants.h"
 
 #include <stdlib.h>
@@ -124,7 +126,7 @@ static PyObject *context_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     pthread_mutex_init(&self->keylog_lock, NULL);
     ERR_clear_error();
     self->ctx = SSL_CTX_new(method_of(protocol));
-    if (self->ctx == NULL || apply_defaults(self) < 0) {
+    if (self->ctx == NULL || !tb_trust_store_prepare(SSL_CTX_get_cert_store(self->ctx)) || apply_defaults(self) < 0) {
         tb_raise_openssl(state);
         goto error;
     }

@@ -2,128 +2,58 @@
 /* Whom a context trusts: what is loaded into its store, and what is in there.
  *
  * The first file with nothing but plain certificates, mostly the system's bundle or certifi's, is not put into
- * the store: the store asks it for the issuers that it does not have (trust_lookup.c).  That is the same for
- * verification, as long as nothing with the same subject came into the store in another way.  So before anything
- * else is put there, and before anyone looks at what is there, all of the file is. */
+ * the store: a verification puts there what it looks for (trust_store.c).  Before anything else is loaded, and
+ * before anyone looks at what is there, all of the file is put there. */
 #include "context.h"
 
 #include "trust_cache.h"
-#include "trust_lookup.h"
+#include "trust_store.h"
 
 #include <limits.h>
 #include <stdio.h>
 
 /* ---- the store ------------------------------------------------------------------------------------------------ */
 
-/* X509_STORE_add_cert looks through all that is there for each certificate.  Into an empty store the
- * objects of another one, which are all different, can be put as they are. */
-#if TB_STORE_IS_A_LIST
-
-static int put(STACK_OF(X509_OBJECT) * list, X509_OBJECT *item)
+/* To be called before the store is read or gets more than it has: 0, or -1 with SSLError. */
+static int complete_or_raise(tb_context *self)
 {
-    X509 *certificate = X509_OBJECT_get0_X509(item);
-    X509_OBJECT *copy = X509_OBJECT_new();
+    int done;
 
-    if (copy != NULL &&
-        (certificate != NULL ? X509_OBJECT_set1_X509(copy, certificate)
-                             : X509_OBJECT_set1_X509_CRL(copy, X509_OBJECT_get0_X509_CRL(item))) == 1 &&
-        sk_X509_OBJECT_push(list, copy) > 0)
-        return 1;
-    X509_OBJECT_free(copy);
-    return 0;
+    ERR_clear_error();
+    Py_BEGIN_ALLOW_THREADS
+    tb_openssl_enter(NULL);
+    done = tb_trust_store_complete(SSL_CTX_get_cert_store(self->ctx));
+    tb_openssl_leave();
+    Py_END_ALLOW_THREADS
+    if (!done)
+        tb_raise_openssl(self->state);
+    return done ? 0 : -1;
 }
 
-static int put_all_into_empty(X509_STORE *target, const STACK_OF(X509_OBJECT) * items)
+/* Counts what comes into the store; how much did before. */
+static int count_change(tb_context *self)
 {
-    STACK_OF(X509_OBJECT) * list;
-    int i, result = 0;
-
-    if (X509_STORE_lock(target) != 1)
-        return 0;
-    list = X509_STORE_get0_objects(target);
-    if (sk_X509_OBJECT_num(list) == 0) {
-        sk_X509_OBJECT_reserve(list, sk_X509_OBJECT_num(items));
-        for (i = 0; i < sk_X509_OBJECT_num(items) && put(list, sk_X509_OBJECT_value(items, i)); i++)
-            ;
-        result = i == sk_X509_OBJECT_num(items);
-    }
-    X509_STORE_unlock(target);
-    return result;
-}
-
-#else
-
-static int put_all_into_empty(X509_STORE *target, const STACK_OF(X509_OBJECT) * items)
-{
-    (void)target;
-    (void)items;
-    return 0;
-}
-
-#endif
-
-/* All that a bundle holds.  1, or 0 with the queue telling why. */
-static int add_bundle(tb_context *self, tb_bundle *bundle)
-{
-    X509_STORE *target = SSL_CTX_get_cert_store(self->ctx), *whole = tb_bundle_parse(bundle);
-    STACK_OF(X509_OBJECT) * items;
-    int i;
-
-    if (whole == NULL)
-        return 0;
-    items = X509_STORE_get0_objects(whole);
-    if (put_all_into_empty(target, items))
-        return 1;
-    for (i = 0; i < sk_X509_OBJECT_num(items); i++) {
-        X509_OBJECT *item = sk_X509_OBJECT_value(items, i);
-        X509 *certificate = X509_OBJECT_get0_X509(item);
-
-        if (certificate != NULL ? X509_STORE_add_cert(target, certificate) != 1
-                                : X509_STORE_add_crl(target, X509_OBJECT_get0_X509_CRL(item)) != 1)
-            return 0;
-    }
-    return 1;
-}
-
-/* To be called, without the GIL, before the store is read or gets more than it has.  1, or 0 with the queue
- * telling why. */
-static int complete(tb_context *self)
-{
-    tb_bundle *searched = __atomic_load_n(&self->searched, __ATOMIC_SEQ_CST);
-
-    if (searched == NULL || __atomic_load_n(&self->is_complete, __ATOMIC_ACQUIRE))
-        return 1;
-    if (!add_bundle(self, searched))
-        return 0;
-    __atomic_store_n(&self->is_complete, 1, __ATOMIC_RELEASE);
-    return 1;
-}
-
-/* Counts what comes into the store; whether it is the first that does. */
-static int is_first_change(tb_context *self)
-{
-    return __atomic_fetch_add(&self->store_changes, 1, __ATOMIC_SEQ_CST) == 0;
+    return __atomic_fetch_add(&self->store_changes, 1, __ATOMIC_SEQ_CST);
 }
 
 /* 1, or 0 with the queue telling why.  Without the GIL. */
 static int add_file(tb_context *self, FILE *file, const char *path)
 {
-    int is_first = is_first_change(self), done;
+    X509_STORE *store = SSL_CTX_get_cert_store(self->ctx);
+    int is_first = count_change(self) == 0, done;
     tb_bundle *bundle = tb_trust_cache_read(file);
 
     if (bundle == NULL)
-        return complete(self) && SSL_CTX_load_verify_locations(self->ctx, path, NULL) == 1;
-    if (bundle == __atomic_load_n(&self->searched, __ATOMIC_SEQ_CST)) {
+        return tb_trust_store_complete(store) && SSL_CTX_load_verify_locations(self->ctx, path, NULL) == 1;
+    if (bundle == tb_trust_store_searched(store)) {
         done = 1;
     } else if (is_first && tb_bundle_is_searchable(bundle)) {
-        done = tb_trust_lookup_attach(SSL_CTX_get_cert_store(self->ctx), bundle);
-        if (done)
-            __atomic_store_n(&self->searched, bundle, __ATOMIC_SEQ_CST);
+        done = tb_trust_store_search(store, bundle);
         /* Another thread may have put something there since the change was counted. */
         if (done && __atomic_load_n(&self->store_changes, __ATOMIC_SEQ_CST) > 1)
-            done = complete(self);
+            done = tb_trust_store_complete(store);
     } else {
-        done = complete(self) && add_bundle(self, bundle);
+        done = tb_trust_store_complete(store) && tb_trust_store_add(store, bundle);
     }
     tb_bundle_free(bundle);
     return done;
@@ -132,7 +62,7 @@ static int add_file(tb_context *self, FILE *file, const char *path)
 /* The same of a directory, in which the store looks for what it does not find elsewhere. */
 static int add_directory(tb_context *self, const char *path)
 {
-    is_first_change(self);
+    count_change(self);
     return SSL_CTX_load_verify_locations(self->ctx, NULL, path) == 1;
 }
 
@@ -196,7 +126,8 @@ static int load_cadata(tb_context *self, PyObject *data, int is_pem)
     BIO *bio = NULL;
     int added = -1;
 
-    if (tb_view_get(data, &view) < 0)
+    count_change(self);
+    if (complete_or_raise(self) < 0 || tb_view_get(data, &view) < 0)
         return -1;
     if (view.length == 0 || view.length > INT_MAX) {
         PyErr_SetString(PyExc_ValueError,
@@ -205,8 +136,7 @@ static int load_cadata(tb_context *self, PyObject *data, int is_pem)
     }
     ERR_clear_error();
     bio = BIO_new_mem_buf(view.data, (int)view.length);
-    is_first_change(self);
-    if (bio != NULL && complete(self))
+    if (bio != NULL)
         added = add_certificates(self->ctx, bio, is_pem);
     if (added < 0) {
         tb_raise_openssl(self->state);
@@ -276,8 +206,9 @@ PyObject *tb_context_set_default_verify_paths(PyObject *object, PyObject *unused
     ERR_clear_error();
     Py_BEGIN_ALLOW_THREADS
     tb_openssl_enter(NULL);
-    is_first_change(self);
-    done = complete(self) && SSL_CTX_set_default_verify_paths(self->ctx) == 1;
+    count_change(self);
+    done =
+        tb_trust_store_complete(SSL_CTX_get_cert_store(self->ctx)) && SSL_CTX_set_default_verify_paths(self->ctx) == 1;
     tb_openssl_leave();
     Py_END_ALLOW_THREADS
     if (!done)
@@ -286,22 +217,6 @@ PyObject *tb_context_set_default_verify_paths(PyObject *object, PyObject *unused
 }
 
 /* ---- what is loaded ----------------------------------------------------------------------------------------- */
-
-/* 0, or -1 with SSLError. */
-static int complete_or_raise(tb_context *self)
-{
-    int done;
-
-    ERR_clear_error();
-    Py_BEGIN_ALLOW_THREADS
-    tb_openssl_enter(NULL);
-    done = complete(self);
-    tb_openssl_leave();
-    Py_END_ALLOW_THREADS
-    if (!done)
-        tb_raise_openssl(self->state);
-    return done ? 0 : -1;
-}
 
 PyObject *tb_context_cert_store_stats(PyObject *object, PyObject *unused)
 {

@@ -7,8 +7,6 @@
 
 #include "openssl_compat.h"
 
-#include "trust_bundle.h"
-
 #include <pthread.h>
 
 /* The exception classes, defined in Python (_errors.py) and handed over once. */
@@ -144,10 +142,7 @@ typedef struct {
     PyObject *keylog_filename;
     BIO *keylog;
     pthread_mutex_t keylog_lock;
-    /* Changed without the GIL, by atomic operations: */
-    int store_changes;   /* how often something was loaded into the store of trusted certificates */
-    tb_bundle *searched; /* the file that the store asks for issuers, or NULL; the store's reference */
-    int is_complete;     /* the store holds all of it */
+    int store_changes; /* atomic: how often something was loaded into the store of trusted certificates */
 } tb_context;
 
 int tb_context_type_add(PyObject *module, core_state *state);

@@ -211,15 +211,13 @@ static int take_name(span *from, uint32_t *hash)
     if (!take(from, SEQUENCE, &name))
         return 0;
     while (!at_end(&name)) {
-        if (!take(&name, SET, &set) || at_end(&set))
+        /* One attribute in each set: X509_NAME_cmp puts several in an order of its own. */
+        if (!take(&name, SET, &set) || !take(&set, SEQUENCE, &attribute) || !at_end(&set) ||
+            !take_object_id(&attribute, &type))
             return 0;
-        while (!at_end(&set)) {
-            if (!take(&set, SEQUENCE, &attribute) || !take_object_id(&attribute, &type))
-                return 0;
-            mix(hash, type.at, (size_t)(type.end - type.at));
-            if (!take_text(&attribute, hash) || !at_end(&attribute))
-                return 0;
-        }
+        mix(hash, type.at, (size_t)(type.end - type.at));
+        if (!take_text(&attribute, hash) || !at_end(&attribute))
+            return 0;
     }
     return 1;
 }

@@ -28,7 +28,7 @@
 
 #if OPENSSL_VERSION_NUMBER < 0x30000000L
 #define SSL_get1_peer_certificate SSL_get_peer_certificate
-typedef X509_NAME tb_wanted_name; /* what an X509_LOOKUP is asked for */
+typedef X509_NAME tb_wanted_name; /* what the store of a verification is asked for */
 #else
 typedef const X509_NAME tb_wanted_name;
 #endif

@@ -62,8 +62,10 @@ static int is_line(const char *line, size_t length, const char *text)
     return length == strlen(text) && memcmp(line, text, length) == 0;
 }
 
+typedef enum { NO_BASE64, FULL_LINE, LAST_LINE } line_kind;
+
 /* Decodes one line of base64 behind what the bundle has. */
-static int decode(tb_bundle *self, const char *line, size_t length)
+static line_kind decode(tb_bundle *self, const char *line, size_t length)
 {
     size_t padding = 0;
     int decoded;
@@ -72,13 +74,13 @@ static int decode(tb_bundle *self, const char *line, size_t length)
         padding++;
     if (length == 0 || length % 4 != 0 || length > LINE_LENGTH || memchr(line, '=', length - padding) != NULL ||
         self->allocated - self->length < DECODED)
-        return 0;
+        return NO_BASE64;
     decoded = EVP_DecodeBlock(self->der + self->length, (const unsigned char *)line, (int)length);
     /* It passes over spaces and dashes at the ends, and then has less. */
     if (decoded < 0 || (size_t)decoded != length / 4 * 3)
-        return 0;
+        return NO_BASE64;
     self->length += (size_t)decoded - padding;
-    return padding == 0 && length == LINE_LENGTH ? 1 : 2;
+    return padding == 0 && length == LINE_LENGTH ? FULL_LINE : LAST_LINE;
 }
 
 static int add_entry(tb_bundle *self, size_t start)
@@ -109,12 +111,12 @@ static int read_certificate(tb_bundle *self, lines *from)
 {
     const char *line;
     size_t length, start = self->length;
-    int state = 1; /* 2 behind a line that must be the last one */
+    line_kind before = FULL_LINE;
 
     while (next_line(from, &line, &length)) {
         if (is_line(line, length, END))
             return add_entry(self, start);
-        if (state != 1 || (state = decode(self, line, length)) == 0)
+        if (before != FULL_LINE || (before = decode(self, line, length)) == NO_BASE64)
             return 0;
     }
     return 0;
@@ -219,8 +221,12 @@ int tb_bundle_is_searchable(const tb_bundle *self)
     return self->entries != NULL;
 }
 
-/* A certificate of a searchable bundle; borrowed. */
-static X509 *certificate_at(tb_bundle *self, size_t position)
+size_t tb_bundle_count(const tb_bundle *self)
+{
+    return self->count;
+}
+
+X509 *tb_bundle_certificate(tb_bundle *self, size_t position)
 {
     entry *wanted = &self->entries[position];
     X509 *there = __atomic_load_n(&wanted->parsed, __ATOMIC_ACQUIRE), *made;
@@ -249,7 +255,7 @@ X509 *tb_bundle_find(tb_bundle *self, const X509_NAME *subject, size_t *position
 
         if (is_known && self->entries[here].subject != hash)
             continue;
-        certificate = certificate_at(self, here);
+        certificate = tb_bundle_certificate(self, here);
         if (certificate != NULL && X509_NAME_cmp(X509_get_subject_name(certificate), subject) == 0)
             return certificate;
     }
@@ -265,7 +271,7 @@ X509_STORE *tb_bundle_parse(tb_bundle *self)
         return there;
     made = X509_STORE_new();
     for (i = 0; made != NULL && i < self->count; i++) {
-        X509 *certificate = certificate_at(self, i);
+        X509 *certificate = tb_bundle_certificate(self, i);
 
         if (certificate == NULL || X509_STORE_add_cert(made, certificate) != 1) {
             X509_STORE_free(made);

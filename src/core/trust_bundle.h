@@ -20,6 +20,11 @@ void tb_bundle_free(tb_bundle *self);
 /* Whether its certificates can be found by their subjects without all being parsed. */
 int tb_bundle_is_searchable(const tb_bundle *self);
 
+/* How many certificates a searchable one has, and one of them, parsed; borrowed from the bundle, NULL with the
+ * queue telling why. */
+size_t tb_bundle_count(const tb_bundle *self);
+X509 *tb_bundle_certificate(tb_bundle *self, size_t position);
+
 /* The next certificate from *position on that has this subject, parsed, or NULL; *position moves behind it.
  * Borrowed from the bundle. */
 X509 *tb_bundle_find(tb_bundle *self, const X509_NAME *subject, size_t *position);
