@@ -15,6 +15,7 @@
 typedef struct {
     tb_bundle *bundle;       /* owned, NULL before there is one; set once */
     unsigned char *is_there; /* for each certificate of it: in the store */
+    size_t missing;          /* how many are not */
     pthread_mutex_t lock;    /* of who puts certificates there: all of a name together, and each once */
 } search;
 
@@ -31,27 +32,42 @@ tb_bundle *tb_trust_store_searched(X509_STORE *store)
     return __atomic_load_n(&search_of(store)->bundle, __ATOMIC_SEQ_CST);
 }
 
+/* Whether there is nothing, or nothing more, to be put into the store. */
+static int is_complete(const search *self)
+{
+    return __atomic_load_n(&self->missing, __ATOMIC_SEQ_CST) == 0;
+}
+
+/* With the lock: puts a certificate of the bundle into the store, unless it is there. */
+static int put_once(X509_STORE *store, search *self, size_t position, X509 *certificate)
+{
+    if (self->is_there[position])
+        return 1;
+    if (certificate == NULL || X509_STORE_add_cert(store, certificate) != 1)
+        return 0;
+    __atomic_store_n(&self->is_there[position], 1, __ATOMIC_RELEASE);
+    __atomic_sub_fetch(&self->missing, 1, __ATOMIC_RELEASE);
+    return 1;
+}
+
 /* ---- while a certificate is verified ------------------------------------------------------------------------ */
 
 static void put_named(X509_STORE *store, const X509_NAME *subject)
 {
-    tb_bundle *bundle = tb_trust_store_searched(store);
     search *self = search_of(store);
     X509 *certificate;
     size_t position = 0;
     int locked = 0;
 
+    if (is_complete(self))
+        return;
     ERR_set_mark();
-    while (bundle != NULL && (certificate = tb_bundle_find(bundle, subject, &position)) != NULL) {
-        unsigned char *is_there = &self->is_there[position - 1];
-
-        if (__atomic_load_n(is_there, __ATOMIC_ACQUIRE))
+    while ((certificate = tb_bundle_find(self->bundle, subject, &position)) != NULL) {
+        if (__atomic_load_n(&self->is_there[position - 1], __ATOMIC_ACQUIRE))
             continue;
         if (!locked)
             locked = pthread_mutex_lock(&self->lock) == 0;
-        /* Without memory it does not come in, and the verification fails. */
-        if (!*is_there && X509_STORE_add_cert(store, certificate) == 1)
-            __atomic_store_n(is_there, 1, __ATOMIC_RELEASE);
+        put_once(store, self, position - 1, certificate); /* without memory the verification fails */
     }
     if (locked)
         pthread_mutex_unlock(&self->lock);
@@ -124,6 +140,7 @@ int tb_trust_store_search(X509_STORE *store, tb_bundle *bundle)
         return 0;
     tb_bundle_up_ref(bundle);
     __atomic_store_n(&self->bundle, bundle, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&self->missing, tb_bundle_count(bundle), __ATOMIC_SEQ_CST);
     return 1;
 }
 
@@ -199,46 +216,25 @@ int tb_trust_store_add(X509_STORE *store, tb_bundle *bundle)
     return 1;
 }
 
-/* Those of the bundle that are not there.  X509_STORE_add_cert looks for the same certificate only among
- * neighbours of one name, so it must not be given one twice. */
-static int add_missing(X509_STORE *store, search *self)
-{
-    size_t i;
-
-    for (i = 0; i < tb_bundle_count(self->bundle); i++) {
-        X509 *certificate;
-
-        if (self->is_there[i])
-            continue;
-        certificate = tb_bundle_certificate(self->bundle, i);
-        if (certificate == NULL || X509_STORE_add_cert(store, certificate) != 1)
-            return 0;
-        __atomic_store_n(&self->is_there[i], 1, __ATOMIC_RELEASE);
-    }
-    return 1;
-}
-
 int tb_trust_store_complete(X509_STORE *store)
 {
     search *self = search_of(store);
-    tb_bundle *bundle = tb_trust_store_searched(store);
     X509_STORE *whole;
     size_t i;
     int done;
 
-    if (bundle == NULL)
+    if (is_complete(self))
         return 1;
-    for (i = 0; i < tb_bundle_count(bundle) && __atomic_load_n(&self->is_there[i], __ATOMIC_ACQUIRE); i++)
-        ;
-    if (i == tb_bundle_count(bundle))
-        return 1;
-    whole = tb_bundle_parse(bundle);
+    whole = tb_bundle_parse(self->bundle);
     if (whole == NULL || pthread_mutex_lock(&self->lock) != 0)
         return 0;
-    done = put_all_into_empty(store, X509_STORE_get0_objects(whole));
-    for (i = 0; done && i < tb_bundle_count(bundle); i++)
-        __atomic_store_n(&self->is_there[i], 1, __ATOMIC_RELEASE);
-    done = done || add_missing(store, self);
+    if (put_all_into_empty(store, X509_STORE_get0_objects(whole))) {
+        memset(self->is_there, 1, tb_bundle_count(self->bundle));
+        __atomic_store_n(&self->missing, 0, __ATOMIC_RELEASE);
+    }
+    /* Not tb_trust_store_add: X509_STORE_add_cert looks for the same certificate only among neighbours of one name. */
+    for (i = 0, done = 1; done && i < tb_bundle_count(self->bundle); i++)
+        done = put_once(store, self, i, tb_bundle_certificate(self->bundle, i));
     pthread_mutex_unlock(&self->lock);
     return done;
 }
