@@ -2,9 +2,8 @@
 /* _SSLContext: its life, its defaults, the tables of its methods, the making of connections. */
 #include "context.h"
 
-#include "trust_store.h"
-
 #include "constants.h"
+#include "trust_store.h"
 
 #include <stdlib.h>
 #include <string.h>

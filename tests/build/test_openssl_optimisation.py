@@ -33,6 +33,7 @@ def test_the_table_of_x25519_is_searched_with_vectors() -> None:
     """Ten words are moved or not, 1152 times for each key: with -O2 gcc makes that one word at a time."""
     toolchain = Toolchain()
     if build.hot_flags(toolchain.cflags) == toolchain.cflags:
+        # Whoever builds with CFLAGS of their own gets what they say: see hot_flags().
         pytest.skip("CFLAGS say another level than -O2")
     archive = Path(build.library(toolchain, "x86_64"), "lib", "libcrypto.a")
     command = ["objdump", "--disassemble", "--section=.text.cmov", str(archive)]

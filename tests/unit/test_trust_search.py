@@ -235,6 +235,7 @@ def test_a_name_is_the_same_in_another_spelling(how, whose, files, tmpdir_factor
 
 def test_the_systems_bundle_is_what_ssl_takes_it_for():
     if not os.path.exists(SYSTEM_BUNDLE):
+        # Where that is depends on the distribution, and roots without ca-certificates have none.
         pytest.skip("no " + SYSTEM_BUNDLE)
     before = counts().parsed
     context = client(SYSTEM_BUNDLE)

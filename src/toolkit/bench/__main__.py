@@ -51,7 +51,7 @@ STANDING: dict[str, Callable[[bool], Any]] = {
     "socket": bench_goals.sockets,
 }
 PARTS = (*STANDING, "import", "context", "memory", "threads", "growth", "pip", "instructions")
-#: Takes two minutes with any effort.
+#: Takes six minutes with any effort.
 SLOW = "instructions"
 
 
