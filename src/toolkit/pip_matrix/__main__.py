@@ -37,10 +37,10 @@ from toolkit.pip_matrix.places import DISTRIBUTION, HOOK, PATCHED, RUNNER, Place
 WORK = Path("build", "pip-matrix")
 
 
-def plan(target: Target, full: bool) -> list[tuple[str, str, str]]:
-    """(mode, operation, index) of each cell of one pip, the patched pip's excepted."""
-    found = [(mode, DOWNLOAD, column) for mode in (HOOK, RUNNER) for column in COLUMNS]
-    for mode in (HOOK, RUNNER) if full else (HOOK,) if target.generation else ():
+def plan(target: Target, full: bool, modes: Sequence[str] = (HOOK, RUNNER)) -> list[tuple[str, str, str]]:
+    """(mode, operation, index) of each cell of one pip in these modes; what is not run in all is run in the first."""
+    found = [(mode, DOWNLOAD, column) for mode in modes for column in COLUMNS]
+    for mode in modes if full else modes[:1] if target.generation else ():
         found += [(mode, name, ANY) for name in OPERATIONS if name != DOWNLOAD]
     return sorted(found, key=lambda cell: cell[0])  # the hook is put in place and removed once
 
@@ -66,7 +66,7 @@ class _Matrix:
     def examine(self, target: Target) -> list[Cell]:
         """Run all cells of one pip."""
         found: list[Cell] = []
-        patched = [(PATCHED, DOWNLOAD, column) for column in COLUMNS] if target.patch and not self._off else []
+        patched = plan(target, self._full, (PATCHED,)) if target.patch and not self._off else []
         try:
             place = self._places.make(target)
             try:
@@ -79,6 +79,7 @@ class _Matrix:
                 place = self._places.make(target, patched=True)
                 try:
                     found += self._run(place, patched)
+                    self.controls.append(self._cell(place, PATCHED, DOWNLOAD, TLS_1_2, off=True))
                 finally:
                     place.remove()
         except Unavailable as reason:

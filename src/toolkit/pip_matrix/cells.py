@@ -21,7 +21,7 @@ from typing import Any
 
 from toolkit.pip_matrix.index import ANY, CellServers, Connection, Identity
 from toolkit.pip_matrix.operations import DOWNLOAD, INTERRUPTED, OPERATIONS, Attempt, Help, NotApplicable
-from toolkit.pip_matrix.places import HOOK, PATCHED, TIME_LIMIT, Done, Place
+from toolkit.pip_matrix.places import HOOK, TIME_LIMIT, Done, Place
 
 PROVEN, NOT_APPLICABLE, EXPLAINED, NOT_PROVEN, NOT_RUN = "proven", "n/a", "explained", "NOT PROVEN", "not run"
 OFF = {"TLS_BOOTSTRAP_PIP": "0"}
@@ -127,7 +127,7 @@ def run(place: Place, mode: str, operation: str, kind: str, identity: Identity, 
         _judge(cell, first)
         # A download that reached the index has no excuse; anything else may be pip's own limit.
         excusable = operation != DOWNLOAD or not first.connections
-        if excusable and not off and mode != PATCHED and (first.trouble or operation == INTERRUPTED):
+        if excusable and not off and (first.trouble or operation == INTERRUPTED):
             _compare(cell, first, _run(place, mode, operation, ANY, identity, known, off=True))
     except NotApplicable as reason:
         cell.status, cell.why = NOT_APPLICABLE, str(reason)

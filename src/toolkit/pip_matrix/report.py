@@ -41,8 +41,8 @@ def write(
         for why, those in _grouped([cell for cell in cells if cell.status == status]).items():
             print(f"{status}: {those}: {why.splitlines()[-1][:200]}")
     for cell in idle:
-        print(f"CONTROL: {cell.pip}: with the hook switched off this was {cell.status}: {cell.why or cell.output}")
-    print(f"with the hook switched off {len(controls) - len(idle)} of {len(controls)} pips work and are not proven")
+        print(f"CONTROL: {cell.pip}, {cell.mode}: switched off this was {cell.status}: {cell.why or cell.output}")
+    print(f"switched off {len(controls) - len(idle)} of {len(controls)} pips, hooked or patched, work and are not proven")
     if costs:
         print("the hook costs a start of the interpreter (CPU, median):")
     for cost in costs:
@@ -69,13 +69,12 @@ def _page(cells: Sequence[Cell], controls: Sequence[Cell], last: str) -> str:
     columns = list(dict.fromkeys((cell.mode, cell.operation, cell.index) for cell in cells))
     rows = list(dict.fromkeys(cell.pip for cell in cells))
     place = {(cell.pip, cell.mode, cell.operation, cell.index): cell for cell in cells}
-    off = {cell.pip: cell for cell in controls}
+    off = {row: ", ".join(f"{cell.mode}: {cell.status}" for cell in controls if cell.pip == row) for row in rows}
     head = "".join(f"<th>{html.escape(' · '.join(column))}</th>" for column in columns)
     body = ""
     for row in rows:
         line = "".join(_data(place.get((row, *column))) for column in columns)
-        control = off.get(row)
-        line += f"<td>{html.escape(control.status) if control else ''}</td>"
+        line += f"<td>{html.escape(off[row])}</td>"
         body += f"<tr><th>{html.escape(row)}</th>{line}</tr>\n"
     return (
         '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>pip matrix</title>'
@@ -84,7 +83,7 @@ def _page(cells: Sequence[Cell], controls: Sequence[Cell], last: str) -> str:
         f"<h1>pip matrix: {html.escape(last)}</h1><p>A cell is proven when pip did what it was asked to and every "
         "connection that the servers of the cell saw has the TLS exporter value of a connection that _tls_bootstrap "
         "traced in pip's processes, and the other way round. Point at a cell for the connections.</p>"
-        f"<table><thead><tr><th>pip</th>{head}<th>hook switched off</th></tr></thead><tbody>\n{body}</tbody></table></html>\n"
+        f"<table><thead><tr><th>pip</th>{head}<th>switched off</th></tr></thead><tbody>\n{body}</tbody></table></html>\n"
     )
 
 
