@@ -162,9 +162,9 @@ def files_but_the_pth(installation):
             yield path
 
 
-@pytest.mark.parametrize("version", ["2.7", "3.6", "3.9", "3.13"])
-def test_the_pth_alone_starts_every_interpreter_in_silence(make, pip, version):
-    installation = make(version).add_pip().add_module().add_hook()
+@pytest.mark.parametrize("version, pip_version", [*PAIRS, ("3.9", None)])
+def test_the_pth_alone_starts_every_interpreter_in_silence(make, pip, version, pip_version):
+    installation = make(version).add_pip(pip_version).add_module().add_hook()
     for path in list(files_but_the_pth(installation)):
         if path.is_dir():
             shutil.rmtree(path)
@@ -179,7 +179,7 @@ HOOK_FILES = ("_tls_bootstrap_pip_finder.py", "_tls_bootstrap_pip", "_tls_bootst
 
 
 @pytest.mark.parametrize("damage", ["missing", "unreadable"])
-@pytest.mark.parametrize("version, pip_version", [("2.7", "20.3.4"), ("3.13", None)])
+@pytest.mark.parametrize("version, pip_version", PAIRS)
 def test_a_half_installed_hook_disturbs_neither_interpreters_nor_pip(make, pip, version, pip_version, damage):
     installation = make(version).add_pip(pip_version).add_module().add_hook()
     for name in HOOK_FILES:
@@ -210,9 +210,9 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", sorted(DAMAGE))
-@pytest.mark.parametrize("version", ["2.7", "3.9", "3.13"])
-def test_a_damaged_finder_or_hook_disturbs_neither_interpreters_nor_pip(make, pip, version, damage):
-    installation = make(version).add_pip().add_module().add_hook()
+@pytest.mark.parametrize("version, pip_version", PAIRS)
+def test_a_damaged_finder_or_hook_disturbs_neither_interpreters_nor_pip(make, pip, version, pip_version, damage):
+    installation = make(version).add_pip(pip_version).add_module().add_hook()
     hook = installation.site / "_tls_bootstrap_pip" / "interception.py"
     hook.write_bytes(DAMAGE[damage])
     start_silently(installation)

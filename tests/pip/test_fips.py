@@ -9,10 +9,10 @@ from __future__ import annotations
 import pytest
 
 FIPS_MODE = {"TLS_BOOTSTRAP_ASSUME_FIPS": "1"}
-PAIRS = [("2.7", "20.3.4"), ("3.9", "20.3.4")]
+PAIRS = [("2.7", "8.1.2"), ("2.7", "20.3.4"), ("3.6", "9.0.3"), ("3.13", "25.1.1")]
 
 
-@pytest.fixture(params=PAIRS, ids=lambda pair: pair[0])
+@pytest.fixture(params=PAIRS, ids="-".join)
 def installation(request, make):
     version, pip_version = request.param
     return make(version).add_pip(pip_version).add_module().add_hook()

@@ -128,6 +128,8 @@ def test_the_environment_switches_it_off(make, pip, version, pip_version):
     pip(installation, *DOWNLOAD, environment={"TLS_BOOTSTRAP_PIP": "0"}).assert_none_ours()
 
 
+#: An old pip and a new one, on Python 2 and 3.
+OLD_AND_NEW = [("2.7", "8.1.2"), ("2.7", "20.3.4"), ("3.6", "9.0.3"), ("3.13", "25.1.1")]
 #: The file whose presence switches off, as the sources spell it.
 SWITCH = '"/etc/tls-bootstrap/disabled"'
 
@@ -142,18 +144,18 @@ def move_switch(installation, source):
     return switch
 
 
-@pytest.mark.parametrize("version", ["2.7", "3.9"])
-def test_a_file_switches_it_off_for_everybody(make, pip, version):
-    installation = make(version).add_pip("20.3.4").add_module().add_hook()
+@pytest.mark.parametrize("version, pip_version", OLD_AND_NEW)
+def test_a_file_switches_it_off_for_everybody(make, pip, version, pip_version):
+    installation = make(version).add_pip(pip_version).add_module().add_hook()
     switch = move_switch(installation, installation.site / "_tls_bootstrap_pip" / "program.py")
     pip(installation, *DOWNLOAD).assert_all_ours()
     switch.touch()
     pip(installation, *DOWNLOAD).assert_none_ours()
 
 
-@pytest.mark.parametrize("version", ["2.7", "3.9"])
-def test_no_plant_on_the_search_path_is_loaded(make, pip, version):
-    installation = make(version).add_pip("20.3.4").add_module().add_hook()
+@pytest.mark.parametrize("version, pip_version", OLD_AND_NEW)
+def test_no_plant_on_the_search_path_is_loaded(make, pip, version, pip_version):
+    installation = make(version).add_pip(pip_version).add_module().add_hook()
     plants = installation.root / "plants"
     plants.mkdir()
     marker = installation.root / "planted"

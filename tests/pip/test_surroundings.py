@@ -5,17 +5,23 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+import zipfile
 
 import pytest
 from toolkit import wheels
 
-PAIRS = [("2.7", "20.3.4"), ("3.13", "25.1.1")]
+#: An old pip and a new one, on Python 2 and 3.
+PAIRS = [("2.7", "8.1.2"), ("2.7", "20.3.4"), ("3.6", "9.0.3"), ("3.13", "25.1.1")]
 DOWNLOAD = ("download", "--no-deps", "--dest", "downloads", "tb-sample")
 WHO = """
 import sys
 sys.argv = ["/usr/bin/pip"]
-import pip._vendor.urllib3.util.ssl_ as module
+try:
+    import pip._vendor.urllib3.util.ssl_ as module
+except ImportError:  # up to pip 9.0.1 it is below requests
+    import pip._vendor.requests.packages.urllib3.util.ssl_ as module
 print(module.SSLContext.__module__.split(".")[0])
 """
 RUNPY = "import runpy, sys; sys.argv[0] = 'pip'; runpy.run_module('pip', run_name='__main__', alter_sys=True)"
@@ -29,7 +35,7 @@ sys.exit(main())
 """
 
 
-@pytest.fixture(params=PAIRS, ids=lambda pair: pair[0])
+@pytest.fixture(params=PAIRS, ids="-".join)
 def installation(request, make):
     version, pip_version = request.param
     return make(version).add_pip(pip_version).add_module().add_hook()
@@ -49,24 +55,39 @@ def test_interpreter_flags(installation, pip, flags, module):
     """-E and -I ignore the trace's variable too; -S has no site-packages, so no hook."""
     if flags == ["-I"] and installation.major == 2:
         pytest.skip("Python 2 has no -I")
+    # pip imports `site`, which does on Python 2 what -S left out: pip 8 before its HTTP stack, 20 behind it.
+    late = flags == ["-S"] and installation.major == 2
+    if late and (installation.site / "pip" / "req").is_dir():
+        module = "_tls_bootstrap"
     way = {"PYTHONPATH": str(installation.site)} if flags == ["-S"] else {}
     done = installation.run(*flags, "-c", WHO, environment=way)
+    if flags == ["-S"] and installation.major == 3 and (installation.site / "pip" / "req").is_dir():
+        # pip 9 wants the user's site directory, which is None there.
+        installation.remove_hook()
+        assert (done.stdout, done.stderr) == ("", installation.run(*flags, "-c", WHO, environment=way).stderr)
+        assert "pip/locations.py" in done.stderr
+        return
     assert done.stdout.strip() == module, done.stderr
     settings = ("--index-url", pip.index.url, "--cert", str(pip.index.authority))
     run = pip(installation, DOWNLOAD[0], *settings, *DOWNLOAD[1:], start=(*flags, "-m", "pip"), environment=way)
     assert run.code == 0, run.err
     assert run.connections > 0
-    if flags == ["-S"] and installation.major == 2:
-        return  # pip itself imports `site`, which does on Python 2 what -S left out
-    assert run.traced == []
+    if not late:
+        assert run.traced == []
 
 
-def test_a_pip_in_a_wheel_is_reached(make, pip):
-    for version, pip_version in PAIRS:
-        installation = make(version).add_module().add_hook()
-        wheel = wheels.path(f"pip=={pip_version}")
-        run = pip(installation, *DOWNLOAD, start=(f"{wheel}/pip",))
-        run.assert_all_ours()
+@pytest.mark.parametrize("version, pip_version", PAIRS)
+def test_a_pip_in_a_zip_is_reached(make, pip, version, pip_version):
+    """Of a wheel, by the path of it and along sys.path; in one that is a program itself, as pip.pyz is."""
+    installation = make(version).add_module().add_hook()
+    wheel = wheels.path(f"pip=={pip_version}")
+    pip(installation, *DOWNLOAD, start=(f"{wheel}/pip",)).assert_all_ours()
+    pip(installation, *DOWNLOAD, environment={"PYTHONPATH": str(wheel)}).assert_all_ours()
+    program = installation.root / "pip.pyz"
+    shutil.copyfile(wheel, program)
+    with zipfile.ZipFile(program, "a") as archive:
+        archive.writestr("__main__.py", RUNPY)
+    pip(installation, *DOWNLOAD, start=(str(program),)).assert_all_ours()
 
 
 HOSTILE = {
@@ -145,8 +166,8 @@ def test_a_slow_import_is_waited_for(installation, pip):
 
 
 THREADS = """
-import sys, threading
-sys.argv = ["/usr/bin/pip"]
+import importlib, sys, threading
+parent, sys.argv = sys.argv[1], ["/usr/bin/pip"]
 # pip's six looks for these while others import them, and CPython then waits for ever, without any hook too.
 if sys.version_info[0] > 2:
     import http.client as client, urllib.request, xmlrpc.client
@@ -163,22 +184,24 @@ def load(name):
         failures.append("%s: %r" % (name, error))
 
 # Not urllib3 and a part of it: those can meet in importlib's own deadlock, without a hook too (see the next test).
-names = ["pip._vendor.urllib3", "pip._vendor.requests", "ftplib", "imaplib", "poplib"]
+names = [parent + ".urllib3", "pip._vendor.requests", "ftplib", "imaplib", "poplib"]
 threads = [threading.Thread(target=load, args=(name,)) for name in names * 4]
 for thread in threads:
     thread.start()
 start.set()
 for thread in threads:
     thread.join()
-import pip._vendor.urllib3.util.ssl_ as ssl_, pip._vendor.urllib3.connection as connection, ftplib, imaplib
+import ftplib, imaplib
+ssl_, connection = [importlib.import_module(parent + ".urllib3" + part) for part in (".util.ssl_", ".connection")]
 print(failures, ssl_.SSLContext.__module__, connection.ssl.__name__, ftplib.ssl.__name__, imaplib.ssl.__name__, client.ssl.__name__)
 """
 
 
 def test_threads_that_import_at_once(installation):
     """Whoever comes first: pip's stack has ours, everybody else `ssl`, and nobody fails."""
+    vendored = (installation.site / "pip" / "_vendor" / "urllib3").is_dir()  # from pip 9.0.2 on
     for _ in range(3):
-        done = installation.run("-c", THREADS)
+        done = installation.run("-c", THREADS, "pip._vendor" if vendored else "pip._vendor.requests.packages")
         assert done.returncode == 0, done.stderr
         words = done.stdout.replace("'", "").replace("(", "").replace(")", "").replace(",", "").split()
         assert words == ["[]", "_tls_bootstrap", "_tls_bootstrap", "ssl", "ssl", "ssl"], done.stdout
