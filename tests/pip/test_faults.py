@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 
 import pytest
 from loopback import SOURCE
@@ -13,6 +14,26 @@ from loopback import SOURCE
 #: An old pip and a new one for both; None is the one that came with the interpreter.
 PAIRS = [("2.7", "8.1.2"), ("2.7", "20.3.4"), ("3.6", "9.0.3"), ("3.13", None)]
 DOWNLOAD = ("download", "--no-deps", "--dest", "downloads", "tb-sample")
+
+
+def raises_in_c(core):
+    """A C half that can be loaded and raises."""
+    head = "extern void *PyExc_RuntimeError; void PyErr_SetString(void *, const char *);\n"
+    body = '{ PyErr_SetString(PyExc_RuntimeError, "broken on purpose"); return 0; }'
+    begin = "void *PyInit__core(void) " if core.name == "_core.abi3.so" else "void *init_core(void) "
+    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", core], input=(head + begin + body).encode(), check=True)
+
+
+def lacks_in_c(name):
+    """A C half that calls one of its methods something else."""
+
+    def apply(core):
+        data = core.read_bytes()
+        assert data.count(b"\0%s\0" % name) > 0
+        core.write_bytes(data.replace(b"\0%s\0" % name, b"\0X%s\0" % name[1:]))
+
+    apply.__name__ = f"lacks {name.decode()} in C"
+    return apply
 
 
 def unreadable(core):
@@ -96,6 +117,8 @@ FAULTS = [
     wrong_abi,
     wrong_machine,
     raises,
+    raises_in_c,
+    *map(lacks_in_c, (b"do_handshake", b"invalidate", b"get_unverified_chain", b"_set_alpn_protocols", b"flavour")),
     lacks_a_name,
     lacks_one_name,
     unreadable,

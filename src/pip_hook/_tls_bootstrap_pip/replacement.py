@@ -27,6 +27,13 @@ CONTEXT_NAMES = (
     " wrap_socket"
 ).split()
 CONNECTION_NAMES = "cipher do_handshake getpeercert get_unverified_chain version unwrap".split()
+# What the package asks of its C half once pip is connecting, when no way leads back: `owner` -> names.
+CORE_NAMES = (
+    ("_SSLContext", "_load_verify_locations _set_alpn_protocols _wrap_bio _wrap_socket".split()),
+    ("_SSLSocket", "do_handshake get_unverified_chain getpeercert invalidate owner pending read shutdown write".split()),
+    ("_SSLObject", "_sslobj read write".split()),
+    ("Certificate", ["public_bytes"]),
+)
 # truststore sets these on its own subclass with super(...).<name>.__set__
 CONTEXT_PROPERTIES = "minimum_version maximum_version options verify_flags verify_mode".split()
 
@@ -84,13 +91,10 @@ def _import_from_own_directory(finder):
 def probe(module, low_level):
     """Raise Unusable unless the modules have all that the pips of every era take from `ssl` and `_ssl`."""
     missing = [name for name in NAMES if not hasattr(module, name)]
-    missing += [] if hasattr(low_level, "ENCODING_DER") else ["_ssl.ENCODING_DER"]
-    for owner, names in (
-        ("SSLContext", CONTEXT_NAMES),
-        ("SSLSocket", CONNECTION_NAMES),
-        ("SSLObject", CONNECTION_NAMES),
-    ):
-        holder = getattr(module, owner, None)
+    missing += ["_ssl.%s" % name for name in ("ENCODING_DER", "flavour") if not hasattr(low_level, name)]
+    parts = [(module, "SSLContext", CONTEXT_NAMES), (module, "SSLSocket", CONNECTION_NAMES), (module, "SSLObject", CONNECTION_NAMES)]
+    for place, owner, names in parts + [(low_level,) + part for part in CORE_NAMES]:
+        holder = getattr(place, owner, None)
         missing += ["%s.%s" % (owner, name) for name in names if not hasattr(holder, name)]
     for name in CONTEXT_PROPERTIES:
         if not hasattr(getattr(module.SSLContext, name, None), "__set__"):
