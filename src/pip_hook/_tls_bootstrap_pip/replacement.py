@@ -92,8 +92,10 @@ def probe(module, low_level):
     """Raise Unusable unless the modules have all that the pips of every era take from `ssl` and `_ssl`."""
     missing = [name for name in NAMES if not hasattr(module, name)]
     missing += ["_ssl.%s" % name for name in ("ENCODING_DER", "flavour") if not hasattr(low_level, name)]
-    parts = [(module, "SSLContext", CONTEXT_NAMES), (module, "SSLSocket", CONNECTION_NAMES), (module, "SSLObject", CONNECTION_NAMES)]
-    for place, owner, names in parts + [(low_level,) + part for part in CORE_NAMES]:
+    parts = [(module, "SSLContext", CONTEXT_NAMES)]
+    parts += [(module, owner, CONNECTION_NAMES) for owner in ("SSLSocket", "SSLObject")]
+    parts += [(low_level, owner, names) for owner, names in CORE_NAMES]
+    for place, owner, names in parts:
         holder = getattr(place, owner, None)
         missing += ["%s.%s" % (owner, name) for name in names if not hasattr(holder, name)]
     for name in CONTEXT_PROPERTIES:
