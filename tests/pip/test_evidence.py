@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "command"))
 
-from tls_bootstrap_command import check, evidence, interpreters, record  # noqa: E402
+from tls_bootstrap_command import check, evidence, interpreters, processes, record  # noqa: E402
 from tls_bootstrap_command.children import elf  # noqa: E402
 
 NONCE, OTHER_NONCE = "ab" * 32, "cd" * 32
@@ -103,6 +103,20 @@ def test_each_failure_has_an_explanation_and_a_next_step(reason):
     assert report.verdict != check.USED
     assert report.reason.startswith(reason)
     assert report.advice
+
+
+@pytest.mark.parametrize(
+    "said, reason",
+    [
+        ("WARNING: SSLError('[SSL: NO_KEY] no key; allow it')\nTraceback:\n  raise SSLError(e)\n", "[SSL: NO_KEY] no key; allow it')"),
+        ("ERROR: No matching distribution\n  six.raise_from(error, e)\n", "ERROR: No matching distribution"),
+        ("  File \"error.py\", line 3\nValueError: odd\n", "ValueError: odd"),
+        ("first\nlast\n", "last"),
+    ],
+)
+def test_the_reason_is_found_in_what_a_verbose_pip_says(said, reason):
+    outcome = processes.Outcome(7, 1, "", said, False)
+    assert outcome.failure() == "ended with exit code 1: " + reason
 
 
 @pytest.mark.parametrize(

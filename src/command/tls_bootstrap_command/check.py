@@ -7,10 +7,10 @@ What runs as the same user with the intention to deceive is out of scope: it cou
 import binascii
 import os
 
-from . import files, indexes, interpreters, packages, wheel
+from . import files, indexes, interpreters, packages, policy, wheel
 from .errors import BROKEN, NO_PIP, NOT_USED, USED, CommandError
 from .guest import Workshop
-from .pip_run import Pip
+from .pip_run import Pip, loopback_name
 from .server import IndexServer
 
 LISTENERS = {"TLSv1.3": "TLSv1_3", "TLSv1.2": "TLSv1_2"}
@@ -135,13 +135,19 @@ def _pip_runs(report, workshop):
     home = interpreter.facts["module_directory"]
     with IndexServer(interpreter.path, home, workshop, LISTENERS, served) as server:
         runs = {}
+        refusals = []
         for listener in sorted(LISTENERS, reverse=True):
-            run = runs[listener] = pip.download(server, listener, server.authority, contents)
-            report.point(
-                run.succeeded,
-                "pip downloads from an index that speaks only %s" % listener,
-                None if run.succeeded else run.failure(),
-            )
+            downloads = "pip downloads from an index that speaks only %s" % listener
+            run = pip.download(server, listener, server.authority, contents)
+            if not run.succeeded:
+                where = loopback_name(), server.ports[listener], server.authority.encode("ascii")
+                refusal = policy.refusal(interpreter, workshop, *where)
+                if refusal:
+                    refusals.append(refusal)
+                    report.skip(downloads, refusal)
+                    continue
+            runs[listener] = run
+            report.point(run.succeeded, downloads, None if run.succeeded else run.failure())
             report.point(
                 run.proves_use,
                 "both ends have the same exporter value (%s)" % listener,
@@ -149,13 +155,17 @@ def _pip_runs(report, workshop):
             )
             if run.match.download is not None:
                 report.connections.append(run.match.download)
+        if not runs:
+            report.point(False, "the policy allows one of these versions", refusals[0])
+            report.conclude(BROKEN, refusals[0], "correct that file, or let it allow one of %s" % ", ".join(sorted(LISTENERS)))
+            return
         plain = pip.download(server, "TLSv1.2", server.authority, contents, switched_off=True)
         report.point(
             not plain.match.trace,
             "with TLS_BOOTSTRAP_PIP=0 pip does not use it",
             "it made %d connections" % len(plain.match.trace),
         )
-        stranger = pip.download(server, "TLSv1.2", server.stranger, contents)
+        stranger = pip.download(server, min(runs), server.stranger, contents)
         _refusal(report, stranger)
     _mapped_file(report)
     _conclude(report, runs, plain, stranger)
@@ -229,10 +239,10 @@ def _conclude(report, runs, plain, stranger):
             "pip itself does not work, without the hook either: " + plain.failure(),
             "repair this pip first: reinstall the package that it belongs to",
         )
-    elif not runs["TLSv1.2"].succeeded and plain.succeeded:
+    elif not runs[min(runs)].succeeded and plain.succeeded:
         report.conclude(
             BROKEN,
-            "pip fails with the hook and works without it: " + runs["TLSv1.2"].failure(),
+            "pip fails with the hook and works without it: " + runs[min(runs)].failure(),
             "set TLS_BOOTSTRAP_PIP=0 or create %s until this is solved" % files.DISABLED_FILE,
         )
     else:

@@ -7,7 +7,6 @@ so pip's trace alone tells that the connection was made by `_tls_bootstrap`; the
 """
 
 import binascii
-import json
 import os
 import re
 
@@ -16,12 +15,10 @@ try:
 except ImportError:
     from urlparse import urlsplit
 
-from . import environment, evidence, files, processes
+from . import environment, evidence, policy
 from .errors import BROKEN, USED, CommandError
 from .pip_run import TRACE_LIMIT, Pip
 
-POLICY_FILE = "/etc/tls-bootstrap/openssl.cnf"
-PROBE_LIMIT = 60  # seconds
 ASKED_FOR = "pip"  # every index that pip is used with has it; one that has not answers too
 
 # From the least to the most that is given up. Each is the text of a policy file.
@@ -117,23 +114,14 @@ def _ask(interpreter, workshop, index):
 
 def _probe(interpreter, workshop, index, settings=None):
     """What probe_index.py says, with a policy of `settings` if there is one."""
-    variables = environment.for_children(workshop.path)
-    trusted = ""
+    trusted = b""
     if authorities():
         try:
             with open(authorities(), "rb") as stream:
-                trusted = workshop.replace("authorities.pem", stream.read())
+                trusted = stream.read()
         except (IOError, OSError) as error:
             raise CommandError("%s: %s" % (authorities(), error.strerror))
-    if settings is not None:
-        variables["TLS_BOOTSTRAP_CONF"] = workshop.replace("policy.cnf", (settings + "\n").encode("ascii"))
-    home = interpreter.facts["module_directory"]
-    command = [interpreter.path, "-B", "-s", files.child("probe_index.py"), home, index.host, str(index.port), trusted]
-    outcome = processes.run(command, variables, workshop.path, workshop.guest, PROBE_LIMIT)
-    try:
-        return json.loads(outcome.out)
-    except ValueError:
-        raise CommandError("--index %s: the handshake could not be tried: %s" % (index.shown, outcome.failure()))
+    return policy.handshake(interpreter, workshop, index.host, index.port, trusted, settings)
 
 
 def _advice(report, workshop, index, probed):
@@ -148,21 +136,23 @@ def _advice(report, workshop, index, probed):
         return "use the name that the certificate has; pip --trusted-host %s does without any check" % index.host
     if report.interpreter.module.get("flavour") != "bundled":
         return "the policy is the distribution's: look at its openssl.cnf and crypto policies"
+    if policy.file_in_force(report.interpreter.module) and _agrees(_probe(report.interpreter, workshop, index, policy.DEFAULTS)):
+        return "the policy in %s keeps it out (%s): the defaults of _tls_bootstrap let it through" % (
+            policy.file_in_force(report.interpreter.module), policy.allowed(probed),
+        )
     for settings in SETTINGS:
         tried = _probe(report.interpreter, workshop, index, settings)
-        # A certificate that is refused now shows that TLS was agreed on.
-        if tried["error"] is None or (tried.get("verify_code") in _UNKNOWN_AUTHORITY + _NOT_IN_TIME + _WRONG_NAME):
+        if _agrees(tried):
             lines = " and ".join("`%s`" % line for line in settings.splitlines())
             spoken = "; the index then speaks %s" % tried["protocol"] if tried.get("protocol") else ""
             return "%s in %s, or in a file that TLS_BOOTSTRAP_CONF names, would let it through (%s%s)" % (
-                lines, POLICY_FILE, _allowed(report.interpreter.module), spoken,
+                lines, policy.FILE, policy.allowed(probed), spoken,
             )
     return "no setting of _tls_bootstrap lets it through: ask whoever runs the index which TLS versions it speaks (%s)" % (
-        _allowed(report.interpreter.module)
+        policy.allowed(probed)
     )
 
 
-def _allowed(module):
-    """The protocol versions of this side in words."""
-    first, last = (str(module[name]).replace("_", ".") for name in ("minimum", "maximum"))
-    return "allowed here: %s %s" % (first, "and later" if last.startswith("MAXIMUM") else "to " + last)
+def _agrees(tried):
+    """Whether TLS was agreed on: a certificate that is refused now shows that too."""
+    return tried["error"] is None or tried.get("verify_code") in _UNKNOWN_AUTHORITY + _NOT_IN_TIME + _WRONG_NAME

@@ -22,10 +22,16 @@ class Outcome(object):
             return "did not end within the time limit"
         if self.code < 0:
             return "was killed by signal %d" % -self.code
-        lines = [line.strip() for line in (self.err + "\n" + self.out).splitlines() if line.strip()]
-        errors = [line for line in lines if "rror" in line]
-        said = (errors or lines or [""])[-1]
+        said = _reason((self.err + "\n" + self.out).splitlines())
         return "ended with exit code %d%s" % (self.code, ": " + said[:400] if said else "")
+
+
+def _reason(lines):
+    """What is most likely the reason among lines of a program's output, tracebacks of a verbose pip among them."""
+    lines = [line.strip() for line in lines if line.strip()]
+    about_tls = [line[line.index("[SSL") :] for line in lines if "[SSL" in line]
+    errors = [line for line in lines if "rror: " in line or line.startswith("ERROR")]
+    return (about_tls or errors or lines or [""])[-1]
 
 
 def run(arguments, environment, directory, guest, limit):

@@ -20,19 +20,18 @@ def probe(module_directory, host, port, authorities):
         plain = socket.create_connection((host, port), LIMIT)
     except (socket.error, UnicodeError) as error:
         return {"reached": False, "error": str(error)}
+    facts = {"reached": True, "error": None}
     try:
         context = tls.create_default_context(cafile=authorities or None)
+        for end in ("minimum", "maximum"):
+            version = getattr(context, end + "_version")
+            facts[end] = str(getattr(version, "name", version))
         connection = context.wrap_socket(plain, server_hostname=host)
     except (EnvironmentError, ValueError) as error:
-        return {
-            "reached": True,
-            "error": str(error),
-            "reason": getattr(error, "reason", None),
-            "verify_code": getattr(error, "verify_code", None),
-        }
+        facts.update(error=str(error), reason=getattr(error, "reason", None), verify_code=getattr(error, "verify_code", None))
+        return facts
     cipher = connection.cipher()
-    facts = {"reached": True, "error": None, "protocol": connection.version(), "cipher": cipher and cipher[0]}
-    facts["group"] = connection.group()
+    facts.update(protocol=connection.version(), cipher=cipher and cipher[0], group=connection.group())
     connection.close()
     return facts
 
