@@ -108,7 +108,7 @@ def test_each_failure_has_an_explanation_and_a_next_step(reason):
 @pytest.mark.parametrize(
     "said, reason",
     [
-        ("WARNING: SSLError('[SSL: NO_KEY] no key; allow it')\nTraceback:\n  raise SSLError(e)\n", "[SSL: NO_KEY] no key; allow it')"),
+        ("SSLError('[SSL: NO_KEY] no key; allow it')\nTraceback:\n  raise SSLError(e)\n", "[SSL: NO_KEY] no key; allow it')"),
         ("ERROR: No matching distribution\n  six.raise_from(error, e)\n", "ERROR: No matching distribution"),
         ("  File \"error.py\", line 3\nValueError: odd\n", "ValueError: odd"),
         ("first\nlast\n", "last"),

@@ -126,8 +126,8 @@ def make_chain(directory: Path, digest: str = "sha256", bits: int = 2048) -> tup
     for words in (
         ["req", "-x509", *new, "rsa:2048", "-subj", "/CN=authority", "-keyout", f"{authority}.key", "-out", f"{authority}.pem"],
         ["req", *new, f"rsa:{bits}", "-subj", "/CN=localhost", "-keyout", f"{server}.key", "-out", f"{server}.csr"],
-        ["x509", "-req", f"-{digest}", "-in", f"{server}.csr", "-CA", f"{authority}.pem", "-CAkey", f"{authority}.key", "-CAcreateserial",
-         "-extfile", directory / "names", "-out", f"{server}.pem"],
+        ["x509", "-req", f"-{digest}", "-in", f"{server}.csr", "-CA", f"{authority}.pem", "-CAkey", f"{authority}.key",
+         "-CAcreateserial", "-extfile", directory / "names", "-out", f"{server}.pem"],
     ):  # fmt: skip
         subprocess.run(["openssl", *words], check=True, stderr=subprocess.PIPE)
     return Path(f"{authority}.pem").read_bytes(), Path(f"{server}.pem").read_bytes() + Path(f"{server}.key").read_bytes()
@@ -165,7 +165,7 @@ def download_from(installation, url, authority):
 
 
 @pytest.mark.parametrize("kind", sorted(WEAK))
-def test_each_security_default_that_refuses_an_index_is_named_by_pip_and_by_the_check(ask, make, identity, tmp_path, workplace, kind):
+def test_each_security_default_that_refuses_an_index_is_named_by_pip_and_the_check(ask, make, identity, tmp_path, workplace, kind):
     authority, identity.contexts[kind] = make_weak(identity, kind, tmp_path)
     for version, pip_version in PIPS:
         with CellServers(identity, {}) as servers:

@@ -29,7 +29,7 @@ CONTEXT_NAMES = (
 CONNECTION_NAMES = "cipher do_handshake getpeercert get_unverified_chain version unwrap".split()
 # What the package asks of its C half once pip is connecting, when no way leads back: `owner` -> names.
 CORE_NAMES = (
-    ("_SSLContext", "_load_verify_locations _set_alpn_protocols _wrap_bio _wrap_socket".split()),
+    ("_SSLContext", "_load_verify_locations _set_alpn_protocols _wrap_bio _wrap_socket options set_ciphers".split()),
     ("_SSLSocket", "do_handshake get_unverified_chain getpeercert invalidate owner pending read shutdown write".split()),
     ("_SSLObject", "_sslobj read write".split()),
     ("Certificate", ["public_bytes"]),
