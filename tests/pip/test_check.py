@@ -13,7 +13,10 @@ import threading
 import pytest
 
 
-@pytest.mark.parametrize("version, pip_version", [("2.7", "20.3.4"), ("3.6", "9.0.3"), ("3.9", "20.3.4"), ("3.13", "26.3")])
+@pytest.mark.parametrize(
+    "version, pip_version",
+    [("2.7", "1.5.4"), ("2.7", "8.1.2"), ("2.7", "20.3.4"), ("3.6", "9.0.3"), ("3.9", "20.3.4"), ("3.13", "26.3")],
+)
 def test_use_is_proven_by_exporter_values(make, check, version, pip_version):
     installation = make(version).add_pip(pip_version).add_module().add_hook()
     done = check("--json", "--python", installation.python)
@@ -44,34 +47,49 @@ def test_the_default_output_is_a_line_per_interpreter_and_tap(make, check):
     assert "\033" not in done.stdout
 
 
+@pytest.fixture
+def on_terminal(check):
+    """on_terminal(*arguments, **options) -> the check's exit code and what it wrote to its terminal."""
+
+    def run(*arguments, **options):
+        ours, theirs = pty.openpty()
+        said = []
+
+        def read():
+            while True:
+                try:
+                    said.append(os.read(ours, 65536))
+                except OSError:  # the other end was closed
+                    return
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        code = check(*arguments, terminal=theirs, **options).returncode
+        os.close(theirs)
+        reader.join()
+        os.close(ours)
+        return code, b"".join(said).decode("utf-8")
+
+    return run
+
+
 @pytest.mark.parametrize(
     "environment, coloured", [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)]
 )
-def test_a_terminal_sees_progress_and_colour(make, check, environment, coloured):
+def test_a_terminal_sees_progress_and_colour(make, on_terminal, environment, coloured):
     """A pipe sees neither: every other test of the output."""
     installation = make("3.9").add_pip().add_module()
-    ours, theirs = pty.openpty()
-    said = []
-
-    def read():
-        while True:
-            try:
-                said.append(os.read(ours, 65536))
-            except OSError:  # the other end was closed
-                return
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    code = check("--python", installation.python, environment=environment, terminal=theirs).returncode
-    os.close(theirs)
-    reader.join()
-    os.close(ours)
+    code, text = on_terminal("--python", installation.python, environment=environment)
     assert code == 2
-    text = b"".join(said).decode("utf-8")
     assert f"\033[Kexamining {installation.python}" in text
     answer = text.rpartition("\033[K")[2].splitlines()
     assert ("\033[31m# " in answer[0], "\033[32mok " in text, "\033[31mnot ok " in text) == (coloured,) * 3
     assert ("\033" in "".join(answer)) is coloured
+
+
+def test_quiet_is_quiet_on_a_terminal_too(make, on_terminal):
+    code, text = on_terminal("--quiet", "--python", make("3.9").add_pip().add_module().python, environment={"TERM": "xterm"})
+    assert (code, text) == (2, "")
 
 
 def test_several_interpreters_give_the_worst_answer(make, check):

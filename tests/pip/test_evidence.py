@@ -155,7 +155,7 @@ def test_the_record_tells_whether_pip_has_changed_since(tmp_path, monkeypatch):
     record.write([make_report()], 0)
     assert [path.name for path in (tmp_path / "state").iterdir()] == ["check.json"]
     assert record.change(record.read(), make_report().interpreter) is None
-    assert "has changed" in record.change(record.read(), make_report(modified=1001).interpreter)
+    assert "changed since" in record.change(record.read(), make_report(modified=1001).interpreter)
     (tmp_path / "state" / "stale").touch()
     assert record.is_marked_stale()
     record.write([make_report(modified=1001)], 0)

@@ -91,9 +91,10 @@ def run_check(options):
     chosen = [interpreters.by_name(path) for path in options.python]
     chosen += [interpreters.by_pip(path) for path in options.pip]
     online = [indexes.Index(url) for url in options.index] + ([None] if options.online else [])
+    tell = (lambda text: None) if options.quiet else show_progress
     with Workshop(Guest()) as workshop:
-        reports = check.run(workshop, chosen, show_progress, online)
-    show_progress("")
+        reports = check.run(workshop, chosen, tell, online)
+    tell("")
     code = check.exit_code(reports)
     if options.json:
         print(output.as_json(reports, code, files.version()))

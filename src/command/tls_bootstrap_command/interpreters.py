@@ -26,7 +26,6 @@ class Interpreter(object):
 
     def __init__(self, path, named=False):
         self.path = path
-        self.real_path = os.path.realpath(path)
         self.named = named  # by the user
         self.pip_script = None
         self.facts = None
@@ -67,16 +66,24 @@ def installed():
     paths = []
     for directory in DIRECTORIES:
         names = [path for path in glob.glob(directory + "/python*") if _PYTHON.match(os.path.basename(path))]
-        paths += sorted(names, key=len)
+        paths += sorted(names, key=_shortest_first)
     paths.append(LIBEXEC_PYTHON)
     paths += [script_interpreter(path) for path in pip_scripts()]
-    found = []
+    found, known = [], set()
     for path in paths:
-        if path is None or not os.access(path, os.X_OK):
+        if path is None or not os.access(path, os.X_OK) or _identity(path) in known:
             continue
-        if all(os.path.realpath(path) != known.real_path for known in found):
-            found.append(Interpreter(path))
+        known.add(_identity(path))
+        found.append(Interpreter(path))
     return found
+
+
+def _identity(path):
+    """What two names of one interpreter, with the same modules, have in common."""
+    directory = os.path.realpath(os.path.dirname(path))
+    if os.path.lexists(os.path.join(os.path.dirname(directory), "pyvenv.cfg")):
+        return directory  # a virtual environment, whose program is a link to another interpreter's
+    return os.path.realpath(path)
 
 
 def pip_scripts():
@@ -84,8 +91,12 @@ def pip_scripts():
     found = []
     for directory in DIRECTORIES:
         names = [path for path in glob.glob(directory + "/*pip*") if _PIP.match(os.path.basename(path))]
-        found += sorted(names, key=len)
+        found += sorted(names, key=_shortest_first)
     return found
+
+
+def _shortest_first(path):
+    return len(path), path
 
 
 def script_interpreter(path):

@@ -60,6 +60,6 @@ def change(record, interpreter):
             continue
         for key in ("path", "version", "modified"):
             if target.get(key) != interpreter.pip[key]:
-                return "pip has changed since the last check"
+                return "changed since the last check"
         return None
-    return "this pip was not there at the last check"
+    return "not there at the last check"

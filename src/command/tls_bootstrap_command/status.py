@@ -14,6 +14,8 @@ def lines(workshop):
     yield "off switches   %s" % _switches()
     last = record.read()
     yield "last check     %s" % _last_check(last)
+    yield ""
+    changed = False
     for interpreter in interpreters.installed():
         try:
             interpreter.inspect(workshop)
@@ -21,15 +23,14 @@ def lines(workshop):
             continue
         if interpreter.pip is None:
             continue
-        yield ""
-        yield "%s   Python %s, pip %s" % (interpreter.path, interpreter.facts["version"], interpreter.pip["version"])
+        change = last and record.change(last, interpreter)
+        changed = changed or change
+        state = ": " + (change or _verdict(last, interpreter)) if last else ""
+        yield "%s   Python %s, pip %s%s" % (interpreter.path, interpreter.facts["version"], interpreter.pip["version"], state)
         yield "    module     %s" % _module(interpreter)
         yield "    pip hook   %s" % _hook(interpreter.facts)
-        if last is not None:
-            changed = record.change(last, interpreter)
-            yield "    record     %s" % (
-                changed + "; run `tls-bootstrap check --record`" if changed else _verdict(last, interpreter)
-            )
+    if changed and not record.is_marked_stale():  # then it is said above
+        yield "Not every pip is the one that was checked: run `tls-bootstrap check --record`"
 
 
 def _switches():
@@ -59,17 +60,20 @@ def _verdict(last, interpreter):
 
 
 def _module(interpreter):
-    module = interpreter.module
-    if interpreter.facts["module_directory"] is None:
+    facts, module = interpreter.facts, interpreter.module
+    if facts["module_directory"] is None:
         return "not installed"
     if "error" in module:
-        return module["error"]
-    return "%s, %s, %s, in %s" % (module["version"], module["flavour"], module["openssl"], interpreter.facts["module_directory"])
+        return module["error"].replace("ImportError: _tls_bootstrap: ", "").partition("; ")[0]
+    text = "%s, %s, %s" % (module["version"], module["flavour"], " ".join(module["openssl"].split()[:2]))
+    # Where it lies is said once: the hook takes the module beside it.
+    beside = facts["module_directory"] in (facts["armed_directory"], facts["hook_directory"])
+    return text if beside else "%s, in %s" % (text, facts["module_directory"])
 
 
 def _hook(facts):
     if facts["armed"]:
         return "active, in %s" % facts["armed_directory"]
     if facts["hook_directory"] or facts["hook_files"]:
-        return "in %s, but not active: files are missing or damaged" % facts["hook_directory"]
+        return "not active, damaged in %s" % facts["hook_directory"]
     return "not installed"
