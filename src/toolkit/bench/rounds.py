@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,10 @@ from toolkit.bench.workers import Contender, Crew, Failed
 #: The reference against itself: how far its median may be from 1, and how far its rounds from each other.
 MEDIAN_TOLERANCE = 0.05
 SPREAD_TOLERANCE = 0.25
+#: How far the reference's speeds just before and just after a sample may differ for the sample to count.
+STEADY = 0.05
+#: A contender is asked at most so many times for each sample that counts.
+PATIENCE = 3
 
 
 #: The one contender that can do its work over sockets only.
@@ -99,11 +104,7 @@ def contenders(measurement: Measurement, crew: Crew) -> list[Contender]:
 
 
 def run(measurements: Sequence[Measurement], crew: Crew, rounds: int, tries: int, seconds: float) -> list[Series]:
-    """Sample every measurement `rounds` times.
-
-    In a round each contender is asked `tries` times for `seconds` of CPU, in turns, and its best sample counts: what
-    else runs on the machine can only make it slower.
-    """
+    """Sample every measurement `rounds` times, each sample being `seconds` of CPU."""
     made = {each.name: Series(each.name, each.unit) for each in measurements}
     for each in measurements:
         _take_part(each, crew, made[each.name])
@@ -112,14 +113,40 @@ def run(measurements: Sequence[Measurement], crew: Crew, rounds: int, tries: int
         for each in measurements:
             series = made[each.name]
             order = [who for who in contenders(each, crew) if who not in series.refused]
-            best = dict.fromkeys(order, 0.0)
-            for attempt in range(tries):
-                for who in order if (number + attempt) % 2 == 0 else reversed(order):
-                    answer = crew.ask(who, each.command.format(seconds=seconds), each.suite, each.group)
-                    best[who] = max(best[who], answer["value"])
-            for who, value in best.items():
+            command = each.command.format(seconds=each.longer * seconds)
+
+            def ask(who: Contender, command: str = command, each: Measurement = each) -> float:
+                return crew.ask(who, command, each.suite, each.group)["value"]
+
+            for who, value in beside_reference(order if number % 2 == 0 else order[::-1], ask, tries).items():
                 series.samples.setdefault(who, []).append(value)
     return list(made.values())
+
+
+def beside_reference(order: Iterable[Contender], ask: Callable[[Contender], float], tries: int) -> dict[Contender, float]:
+    """The speed of each contender in one round.
+
+    The reference is asked before and after each sample of another contender, and the sample is divided by the mean of
+    the two. Where these differ the machine changed its speed meanwhile, often by half on one that others use, and the
+    sample is taken again. That decides on samples by the reference alone, so it favours nobody. The median of `tries`
+    such ratios, times the reference's median speed, is a contender's speed; if the machine was never steady, that of
+    all ratios.
+    """
+    others = [who for who in order if who != REFERENCE]
+    steady: dict[Contender, list[float]] = {who: [] for who in others}
+    taken: dict[Contender, list[float]] = {who: [] for who in others}
+    speeds = [ask(REFERENCE)]
+    for _ in range(tries * PATIENCE):
+        for who in [each for each in others if len(steady[each]) < tries]:
+            value = ask(who)
+            speeds.append(ask(REFERENCE))
+            before, after = speeds[-2:]
+            taken[who].append(value / math.sqrt(before * after))
+            if abs(before - after) <= STEADY * max(before, after):
+                steady[who].append(taken[who][-1])
+        others.reverse()
+    own = statistics.median(speeds)
+    return {REFERENCE: own, **{who: own * statistics.median(steady[who] or taken[who]) for who in others}}
 
 
 def _take_part(measurement: Measurement, crew: Crew, series: Series) -> None:

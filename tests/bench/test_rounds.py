@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Speeds are compared on a machine that changes its own: what `make bench` makes of samples that were taken meanwhile."""
+
+import itertools
+
+import pytest
+
+from toolkit.bench import rounds
+from toolkit.bench.goals import CONTROL, REFERENCE
+from toolkit.bench.workers import Contender
+
+OURS, OTHER = Contender("module", "3.11"), Contender("ssl", "3.11")
+TRUE = {REFERENCE: 100.0, OURS: 90.0, OTHER: 45.0, CONTROL: 100.0}
+ORDER = (REFERENCE, OURS, OTHER, CONTROL)
+
+
+class Machine:
+    """Gives each contender its true speed times that of the machine, which follows a pattern, one step a sample."""
+
+    def __init__(self, *pattern):
+        self.speeds = itertools.cycle(pattern)
+        self.samples = 0
+
+    def ask(self, who):
+        self.samples += 1
+        return TRUE[who] * next(self.speeds)
+
+
+def ratios(machine, tries=8):
+    found = rounds.beside_reference(ORDER, machine.ask, tries)
+    return {who: found[who] / found[REFERENCE] for who in ORDER}
+
+
+@pytest.mark.parametrize("slow", [2, 3, 5, 17, 60])
+def test_a_machine_that_works_at_half_speed_at_times_changes_no_ratio(slow):
+    """It is slow for so many samples and fast for 23, so the places where it changes wander over the contenders."""
+    found = ratios(Machine(*[0.5] * slow, *[1.0] * 23))
+    assert found == pytest.approx({REFERENCE: 1.0, OURS: 0.9, OTHER: 0.45, CONTROL: 1.0})
+
+
+def test_without_the_reference_around_each_sample_such_a_machine_would_change_them(monkeypatch):
+    """The control: with every sample counted, the same machine gives other ratios."""
+    machine = (0.5, 0.5, 1.0, 1.0, 1.0)
+    assert ratios(Machine(*machine)) == pytest.approx({REFERENCE: 1.0, OURS: 0.9, OTHER: 0.45, CONTROL: 1.0})
+    monkeypatch.setattr(rounds, "STEADY", 1.0)
+    assert ratios(Machine(*machine), tries=1)[OURS] != pytest.approx(0.9)
+
+
+def test_a_steady_machine_is_asked_no_more_than_needed():
+    machine = Machine(1.0)
+    ratios(machine, tries=8)
+    assert machine.samples == 1 + 2 * 3 * 8
+
+
+def test_a_machine_that_never_keeps_its_speed_is_given_up_and_shows_as_noise():
+    machine = Machine(1.0, 0.6, 0.3)
+    found = ratios(machine, tries=8)
+    assert machine.samples == 1 + 2 * 3 * 8 * rounds.PATIENCE
+    series = rounds.Series("any", "MB/s", {REFERENCE: [1.0] * 3, CONTROL: [found[CONTROL]] * 3})
+    assert series.is_noisy()
