@@ -34,6 +34,10 @@ def certificate(names, issuer=None, issuer_key=None):
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        # What VERIFY_X509_STRICT, the default of `ssl` from 3.13 on, wants to see.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key((issuer_key or key).public_key()), critical=False)
+        .add_extension(x509.KeyUsage(True, False, False, False, False, issuer is None, False, False, False), critical=True)
     )
     if issuer:
         found = [x509.DNSName(name) for name in names if not name[0].isdigit()]

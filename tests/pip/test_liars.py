@@ -44,9 +44,11 @@ def launcher(workplace: Path) -> Path:
     return made
 
 
-@pytest.fixture
-def honest(make):
-    return make("3.9").add_pip("20.3.4").add_module().add_hook()
+@pytest.fixture(params=[("2.7", "8.1.2"), ("3.13", "25.1.1")], ids="-".join)
+def honest(make, request):
+    """An old pip and a new one."""
+    version, pip_version = request.param
+    return make(version).add_pip(pip_version).add_module().add_hook()
 
 
 @pytest.fixture
@@ -97,7 +99,10 @@ def keep(body):
 
 def become_pip():
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    from pip._internal.cli.main import main
+    try:
+        from pip._internal.cli.main import main
+    except ImportError:
+        from pip import main
     sys.exit(main())
 
 """
@@ -193,7 +198,9 @@ def carry(a):
             ends[source].sendall(data)
 
 while True:
-    threading.Thread(target=carry, args=(listener.accept()[0],), daemon=True).start()
+    thread = threading.Thread(target=carry, args=(listener.accept()[0],))
+    thread.daemon = True
+    thread.start()
 """
 
 
