@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "command"))
 
-from tls_bootstrap_command import check, evidence, interpreters, processes, record  # noqa: E402
+from tls_bootstrap_command import check, cli, evidence, interpreters, processes, record  # noqa: E402
 from tls_bootstrap_command.children import elf  # noqa: E402
 
 NONCE, OTHER_NONCE = "ab" * 32, "cd" * 32
@@ -168,3 +169,11 @@ def test_a_damaged_record_counts_as_none(tmp_path, monkeypatch, content):
     monkeypatch.setattr(record, "RECORD", str(tmp_path / "check.json"))
     (tmp_path / "check.json").write_text(content, encoding="ascii")
     assert record.read() is None
+
+
+def test_the_manual_page_has_every_verb_and_option_and_no_other():
+    manual = Path(check.__file__).parents[1].joinpath("tls-bootstrap.1").read_text(encoding="utf-8").replace("\\-", "-")
+    (verbs,) = (action.choices for action in cli.make_parser()._actions if hasattr(action, "choices") and action.choices)
+    assert set(verbs) == set(re.findall(r"^\.B tls-bootstrap (\w+)$", manual, re.MULTILINE))
+    options = {name for verb in verbs.values() for action in verb._actions for name in action.option_strings}
+    assert options - {"-h", "--help"} == set(re.findall(r"--\w+", manual))

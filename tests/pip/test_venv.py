@@ -58,14 +58,16 @@ def make_venv(make):
 def make_virtualenv(make, tmp_path):
     """A virtual environment by virtualenv, which the build side's Python runs."""
 
-    def run(version):
+    def run(version, *more, hook=False):
         base = make(version).add_module()
+        if hook:
+            base.add_hook()
         modules = tmp_path / "virtualenv"
         for requirement in VIRTUALENV:
             with zipfile.ZipFile(wheels.path(requirement)) as archive:
                 archive.extractall(modules)
         root = base.root / "environment"
-        program = [sys.executable, "-m", "virtualenv", "-q", "--app-data", tmp_path / "data", "-p", base.python, root]
+        program = [sys.executable, "-m", "virtualenv", "-q", "--app-data", tmp_path / "data", "-p", base.python, *more, root]
         kept, base.python = base.python, Path(sys.executable)
         try:
             done = base.run(*program[1:], environment={"PYTHONPATH": str(modules)})
@@ -124,8 +126,9 @@ def test_the_check_examines_a_virtual_environment(make_venv, check, switch):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_an_environment_with_the_systems_packages_has_the_systems_hook_until_it_is_switched_off(make_venv, pip, switch):
-    environment = make_venv("3.9", "--system-site-packages", hook=True)
+@pytest.mark.parametrize("version, by", [("2.7", "virtualenv"), ("3.9", "venv"), ("3.13", "venv")])
+def test_an_environment_with_the_systems_packages_has_the_systems_hook_until_it_is_switched_off(request, pip, switch, version, by):
+    environment = request.getfixturevalue(f"make_{by}")(version, "--system-site-packages", hook=True)
     pip(environment, *DOWNLOAD).assert_all_ours()
     switch(environment, "--off")
     pip(environment, *DOWNLOAD).assert_none_ours()

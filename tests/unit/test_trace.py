@@ -92,6 +92,19 @@ def test_a_line_for_each_end(traced):
     assert len(value) == 64
 
 
+def test_a_line_holds_what_was_agreed_on_and_by_whom_and_nothing_else(traced):
+    """No host, no address, no certificate, and of the secrets only the exporter value for our own label."""
+    make_file(traced.path, header())
+    _, lines = traced(NONCE)
+    agreed, versions = ["cipher", "group", "protocol", "side"], ["flavour", "openssl", "python", "version"]
+    for line in lines[1:]:
+        entry = json.loads(line)
+        assert sorted(entry) == sorted(agreed + versions + ["core", "exporter", "module", "pid"])
+        assert "localhost" not in line
+        directory = os.path.dirname(entry["module"])
+        assert os.path.dirname(entry["core"]) == directory and os.path.basename(directory) == "_tls_bootstrap"
+
+
 def test_without_the_variable_nothing_of_it_is_loaded(traced, monkeypatch):
     monkeypatch.delenv("TLS_BOOTSTRAP_TRACE")
     value, _ = traced(code=CONNECT + "print('_tls_bootstrap._trace' in sys.modules)", expect_file=False)
