@@ -124,10 +124,28 @@ def test_a_healthy_ssl_is_preferred_to_pyopenssl(make, pip):
     assert "pip goes on with ssl" in run.err
 
 
-@pytest.mark.parametrize("version, pip_version", [("2.7", "20.3.4"), ("3.6", "20.3.4"), ("3.9", "20.3.4")])
+# Not pip 8 on 2.7: its distlib imports urllib2's HTTPSHandler, which is not there without `ssl`, and pip does not start.
+@pytest.mark.parametrize(
+    "version, pip_version", [("2.7", "20.3.4"), ("3.6", "9.0.3"), ("3.6", "20.3.4"), ("3.9", "20.3.4"), ("3.13", "25.1.1")]
+)
 def test_a_python_without_ssl_downloads_by_the_module(make, pip, version, pip_version):
     installation = remove_ssl(make(version).add_pip(pip_version).add_module().add_hook())
     pip(installation, "download", "--no-deps", "--dest", "downloads", "tb-sample").assert_all_ours()
+
+
+@pytest.mark.parametrize("version, pip_version", [("2.7", "8.1.2"), ("2.7", "20.3.4"), ("3.6", "9.0.3")])
+def test_without_ssl_and_module_pip_says_what_it_says_without_the_hook(make, pip, version, pip_version):
+    """PyOpenSSL cannot help there: it is reached through pip's own bridge, which imports `ssl` itself."""
+    installation = remove_ssl(make(version).add_pip(pip_version).add_wheels(*PYOPENSSL, *BINARIES[version]))
+    (bridge,) = installation.site.glob("pip/_vendor/**/contrib/pyopenssl.py")
+    assert re.search(r"^import ssl$", bridge.read_text(encoding="utf-8"), re.MULTILINE)
+    words = ("-W", "ignore", "-m", "pip"), ("download", "--no-deps", "--dest", "downloads", "tb-sample")
+    plain = pip(installation, *words[1], start=words[0])
+    installation.add_module().add_hook()
+    installation.core.unlink()
+    hooked = pip(installation, *words[1], start=words[0])
+    assert plain.code == hooked.code != 0 and plain.connections == hooked.connections == 0
+    assert hooked.err == plain.err
 
 
 @pytest.mark.parametrize("version", ["2.7", "3.6"])
