@@ -105,6 +105,37 @@ def pip(index: Index) -> Callable[..., PipRun]:
     return run
 
 
+def reaching(command: list[str]) -> list[str]:
+    """The command, run as root where other users can reach the interpreters."""
+    homes = [path for path in programs().values() if ".pyenv" in path.parts]
+    if not homes:
+        return command
+    home = str(homes[0]).partition("/.pyenv/")[0] + "/.pyenv"
+    return [sys.executable, str(REACH), home, "--", *command]
+
+
+@pytest.fixture
+def as_nobody(index: Index) -> Callable[..., PipRun]:
+    """as_nobody(installation, *arguments) runs its pip as an ordinary user, from root; in a new directory each time."""
+
+    def run(installation: Installation, *arguments: str) -> PipRun:
+        place = Path(tempfile.mkdtemp(dir=installation.root))
+        os.chown(place, 65534, 65534)
+        before = index.connections
+        variables = {
+            **installation.variables(), "HOME": str(place), "PIP_CACHE_DIR": str(place / "cache"), "PIP_INDEX_URL": index.url,
+            "PIP_CERT": str(index.authority), "TLS_BOOTSTRAP_TRACE": str(place / "trace"),
+        }  # fmt: skip
+        user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        done = subprocess.run(
+            reaching([*user, str(installation.python), "-m", "pip", *arguments]),
+            capture_output=True, text=True, env=variables, cwd=place, timeout=200, check=False,
+        )  # fmt: skip
+        return PipRun(done, place / "trace", index.connections - before)
+
+    return run
+
+
 @pytest.fixture
 def check(launcher: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """check(*arguments) runs `tls-bootstrap check`; as root, where nobody can reach the interpreters.
@@ -115,10 +146,7 @@ def check(launcher: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*arguments: str | Path, verb: str = "check", environment: dict[str, str] | None = None, terminal: int | None = None):
         command = [str(launcher), verb, *map(str, arguments)]
         if os.geteuid() == 0:
-            homes = [path for path in programs().values() if ".pyenv" in path.parts]
-            if homes:
-                home = str(homes[0]).partition("/.pyenv/")[0] + "/.pyenv"
-                command = [sys.executable, str(REACH), home, "--", *command]
+            command = reaching(command)
         return subprocess.run(
             command,
             stdout=terminal or subprocess.PIPE,

@@ -279,3 +279,22 @@ def test_a_pth_line_that_is_not_told_its_directory_leaves_pip_alone(make, versio
     line = (installation.site / "_tls_bootstrap_pip.pth").read_text(encoding="ascii")
     done = installation.run("-S", "-c", UNTOLD, line, installation.site)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+UNREADABLE = ("_tls_bootstrap_pip.pth", "_tls_bootstrap_pip_finder.py", "_tls_bootstrap_pip", "_tls_bootstrap_pip/stack.py",
+              "_tls_bootstrap", "_tls_bootstrap/_socket.py", "_tls_bootstrap/_core")  # fmt: skip
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root makes files that another user may not read, and becomes that user")
+@pytest.mark.parametrize("version, pip_version", PAIRS)
+def test_an_ordinary_user_has_a_pip_that_works_whatever_of_ours_only_root_may_read(make, as_nobody, version, pip_version):
+    installation = make(version).add_pip(pip_version).add_module().add_hook()
+    as_nobody(installation, *DOWNLOAD).assert_all_ours()
+    for name in UNREADABLE:
+        path = installation.core if name.endswith("_core") else installation.site / name
+        mode = path.stat().st_mode
+        path.chmod(0)
+        run = as_nobody(installation, *DOWNLOAD)
+        run.assert_none_ours()
+        assert "tls" not in run.err and "Traceback" not in run.err, name
+        path.chmod(mode)
