@@ -104,8 +104,8 @@ def encode_hostname(hostname):
     character or a wrong type, and UnicodeError, a ValueError, for an empty name, a leading dot or an
     invalid label.
     """
-    if hostname is None:
-        return None
+    if hostname is None or _core.is_plain_hostname(hostname):
+        return hostname
     if isinstance(hostname, (bytes, bytearray)):
         hostname = bytes(hostname).decode("ascii")
     elif not isinstance(hostname, text_type):

@@ -10,9 +10,7 @@ from ._compat import bytes_argument, environment
 if environment("TLS_BOOTSTRAP_TRACE"):  # hardly ever: what it needs is not worth a tenth of this import
     from ._trace import handshake_completed
 else:
-
-    def handshake_completed(connection):
-        """Nobody asks for evidence of a connection of the C half (see _trace)."""
+    handshake_completed = None
 
 
 class _DERCertificate(bytes):
@@ -45,6 +43,9 @@ def tell_names(error, connection):
     except ImportError:
         return  # replaced by an upgrade: the error says enough
     hostname.tell_names(error, connection)
+
+
+_core.set_handshake_hooks(handshake_completed, tell_names)
 
 
 def channel_binding(connection, cb_type):

@@ -36,14 +36,18 @@ _NEGOTIATING = (PROTOCOL_TLS, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER)
 
 
 class _ConnectionClass(object):
-    """A class attribute of SSLContext that imports the class it stands for when first asked."""
+    """A class attribute of SSLContext that becomes the class it stands for, by importing that, when first asked."""
 
-    def __init__(self, module, name):
+    def __init__(self, attribute, module, name):
+        self._attribute = attribute
         self._module = module
         self._name = name
 
     def __get__(self, instance, owner):
-        return getattr(_late.load(self._module), self._name)
+        found = getattr(_late.load(self._module), self._name)
+        if vars(SSLContext).get(self._attribute) is self:  # and not what a program has put there
+            setattr(SSLContext, self._attribute, found)
+        return found
 
 
 class SSLContext(_Base):
@@ -54,8 +58,8 @@ class SSLContext(_Base):
     """
 
     __module__ = "_tls_bootstrap"
-    sslsocket_class = _ConnectionClass("_socket", "SSLSocket")
-    sslobject_class = _ConnectionClass("_object", "SSLObject")
+    sslsocket_class = _ConnectionClass("sslsocket_class", "_socket", "SSLSocket")
+    sslobject_class = _ConnectionClass("sslobject_class", "_object", "SSLObject")
 
     def __new__(cls, protocol=None, *args, **kwargs):
         self = _Base.__new__(cls, PROTOCOL_TLS if protocol is None else protocol)
@@ -94,16 +98,9 @@ class SSLContext(_Base):
 
     def wrap_bio(self, incoming, outgoing, server_side=False, server_hostname=None, session=None):
         """Makes a TLS connection over two MemoryBIO objects; returns an SSLObject."""
-        if self.check_hostname and not server_side and not server_hostname:
+        if not server_side and not server_hostname and self.check_hostname:
             raise ValueError("check_hostname requires server_hostname")
-        return self.sslobject_class._create(
-            incoming,
-            outgoing,
-            server_side=server_side,
-            server_hostname=encode_hostname(server_hostname),
-            session=session,
-            context=self,
-        )
+        return self.sslobject_class._create(incoming, outgoing, server_side, encode_hostname(server_hostname), session, self)
 
     def _encode_hostname(self, hostname):
         return encode_hostname(hostname)

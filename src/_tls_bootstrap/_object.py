@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS without a network (ssl documentation: "Memory BIO support"): SSLObject and MemoryBIO."""
 
-from . import _connection, _core
-from ._connection import channel_binding, der_chain, exported_keying_material, tell_names
-from ._errors import SSLCertVerificationError
+from . import _core
+from ._connection import channel_binding, der_chain, exported_keying_material
 
 __all__ = ["MemoryBIO", "SSLObject", "SSLSession"]
 
@@ -21,7 +20,7 @@ class SSLObject(_core._SSLObject):
     """One TLS connection over a pair of MemoryBIO objects; made by SSLContext.wrap_bio().
 
     Nothing here does network I/O: an operation that needs more data raises SSLWantReadError, and
-    whatever is to be sent is found in the outgoing MemoryBIO.  read() and write() are the base's.
+    whatever is to be sent is found in the outgoing MemoryBIO.  read(), write() and do_handshake() are the base's.
     """
 
     __module__ = "_tls_bootstrap"
@@ -39,16 +38,7 @@ class SSLObject(_core._SSLObject):
 
     @classmethod
     def _create(cls, incoming, outgoing, server_side=False, server_hostname=None, session=None, context=None):
-        self = cls.__new__(cls)
-        self._sslobj = context._wrap_bio(
-            incoming,
-            outgoing,
-            server_side,
-            server_hostname=server_hostname,
-            owner=self,
-            session=session,
-        )
-        return self
+        return context._wrap_bio(cls, incoming, outgoing, server_side, server_hostname, session)
 
     @property
     def context(self):
@@ -134,15 +124,6 @@ class SSLObject(_core._SSLObject):
     def pending(self):
         """How many decrypted bytes can be read without further input."""
         return self._sslobj.pending()
-
-    def do_handshake(self):
-        """Starts or continues the handshake."""
-        try:
-            self._sslobj.do_handshake()
-        except SSLCertVerificationError as error:
-            tell_names(error, self._sslobj)
-            raise
-        _connection.handshake_completed(self._sslobj)
 
     def unwrap(self):
         """Starts or continues the closing handshake."""

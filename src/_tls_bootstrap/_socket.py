@@ -5,12 +5,12 @@ import errno
 import socket as _stdlib
 from socket import AF_INET, SO_TYPE, SOCK_STREAM, SOL_SOCKET
 
-from . import _connection, _core, _late, _plain_socket
+from . import _core, _late, _plain_socket
 from ._compat import PY2, buffer_size, encode_hostname
-from ._connection import channel_binding, der_chain, exported_keying_material, tell_names
+from ._connection import channel_binding, der_chain, exported_keying_material
 from ._constants import CERT_NONE, CERT_REQUIRED, PROTOCOL_TLS
 from ._context import SSLContext, _create_stdlib_context
-from ._errors import SSLCertVerificationError, SSLError, SSLWantReadError, SSLWantWriteError, socket_error
+from ._errors import SSLError, SSLWantReadError, SSLWantWriteError, socket_error
 
 __all__ = ["SSLSocket", "get_server_certificate", "sslwrap_simple", "wrap_socket"]
 
@@ -434,19 +434,14 @@ class SSLSocket(_plain_socket.socket):
         self._check_connected()
         connection = self._connection("do_handshake")
         timeout = self.gettimeout()
-        try:
-            if timeout == 0.0 and block:
-                self.settimeout(None)
-                try:
-                    connection.do_handshake()
-                finally:
-                    self.settimeout(timeout)
-            else:
+        if timeout == 0.0 and block:
+            self.settimeout(None)
+            try:
                 connection.do_handshake()
-        except SSLCertVerificationError as error:
-            tell_names(error, connection)
-            raise
-        _connection.handshake_completed(connection)
+            finally:
+                self.settimeout(timeout)
+        else:
+            connection.do_handshake()
 
     def verify_client_post_handshake(self):
         """Asks a TLS 1.3 client for a certificate after the handshake."""

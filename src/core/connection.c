@@ -58,38 +58,6 @@ void tb_connection_keep_exception(tb_connection *self)
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */
 
-/* An IP literal is verified as such and not sent as SNI (RFC 6066 section 3). */
-static int configure_hostname(tb_connection *self)
-{
-    X509_VERIFY_PARAM *parameters = SSL_get0_param(self->ssl);
-    PyObject *holder = NULL;
-    ASN1_OCTET_STRING *address;
-    const char *name = tb_native_str_data(self->server_hostname, &holder);
-    int result = -1;
-
-    if (name == NULL)
-        return -1;
-    address = a2i_IPADDRESS(name);
-    if (address == NULL)
-        tb_clear_errors();
-    if (address == NULL && SSL_set_tlsext_host_name(self->ssl, name) != 1)
-        goto openssl;
-    if (self->context->check_hostname) {
-        if (address == NULL ? X509_VERIFY_PARAM_set1_host(parameters, name, strlen(name)) != 1
-                            : X509_VERIFY_PARAM_set1_ip(parameters, ASN1_STRING_get0_data(address),
-                                                        (size_t)ASN1_STRING_length(address)) != 1)
-            goto openssl;
-    }
-    result = 0;
-    goto exit;
-openssl:
-    tb_raise_openssl(self->state);
-exit:
-    ASN1_OCTET_STRING_free(address);
-    Py_XDECREF(holder);
-    return result;
-}
-
 static int attach_transport(tb_connection *self, PyObject *socket)
 {
     BIO *reader, *writer;
@@ -261,7 +229,7 @@ PyObject *tb_connection_new(tb_context *context, PyObject *socket, PyObject *inc
     if (server_hostname != NULL && server_hostname != Py_None) {
         Py_INCREF(server_hostname);
         self->server_hostname = server_hostname;
-        if (configure_hostname(self) < 0)
+        if (tb_configure_hostname(context, self->ssl, server_hostname) < 0)
             goto error;
     }
     configure_post_handshake_auth(self);

@@ -282,8 +282,13 @@ PyObject *tb_connection_do_handshake(PyObject *object, PyObject *unused)
     result = run(self, act_handshake, NULL, &limits, &outcome);
     if (result < 0)
         return NULL;
-    if (result > 0)
-        return tb_raise_outcome(self->state, self->ssl, &outcome);
+    if (result > 0) {
+        tb_raise_outcome(self->state, self->ssl, &outcome);
+        tb_handshake_refused(self);
+        return NULL;
+    }
+    if (tb_handshake_completed(self) < 0)
+        return NULL;
     Py_RETURN_NONE;
 }
 

@@ -190,18 +190,25 @@ static PyObject *context_wrap_socket(PyObject *object, PyObject *args, PyObject 
     return tb_connection_new((tb_context *)object, socket, NULL, NULL, server_side, hostname, owner, session);
 }
 
-static PyObject *context_wrap_bio(PyObject *object, PyObject *args, PyObject *kwargs)
+static PyObject *context_wrap_bio(PyObject *object, PyObject *args)
 {
-    static char *names[] = {"incoming", "outgoing", "server_side", "server_hostname", "owner", "session", NULL};
     tb_context *self = (tb_context *)object;
-    PyObject *incoming, *outgoing, *hostname = NULL, *owner = NULL, *session = NULL;
+    PyObject *class, *incoming, *outgoing, *hostname, *session, *wrapped, *connection;
     int server_side;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!i|OOO:_wrap_bio", names, self->state->memory_bio_type,
-                                     &incoming, self->state->memory_bio_type, &outgoing, &server_side, &hostname,
-                                     &owner, &session))
+    if (!PyArg_ParseTuple(args, "O!O!O!iOO:_wrap_bio", &PyType_Type, &class, self->state->memory_bio_type, &incoming,
+                          self->state->memory_bio_type, &outgoing, &server_side, &hostname, &session))
         return NULL;
-    return tb_connection_new(self, NULL, incoming, outgoing, server_side, hostname, owner, session);
+    wrapped = tb_ssl_object_new(self, (PyTypeObject *)class);
+    if (wrapped == NULL)
+        return NULL;
+    connection = tb_connection_new(self, NULL, incoming, outgoing, server_side, hostname, wrapped, session);
+    if (connection == NULL) {
+        Py_DECREF(wrapped);
+        return NULL;
+    }
+    tb_ssl_object_adopt(wrapped, connection);
+    return wrapped;
 }
 
 /* ---- tables -------------------------------------------------------------------------------------------- */
@@ -211,8 +218,9 @@ static PyObject *context_wrap_bio(PyObject *object, PyObject *args, PyObject *kw
 static PyMethodDef context_methods[] = {
     {"_wrap_socket", WITH_KEYWORDS(context_wrap_socket),
      "_wrap_socket(sock, server_side, server_hostname=None, owner=None, session=None)"},
-    {"_wrap_bio", WITH_KEYWORDS(context_wrap_bio),
-     "_wrap_bio(incoming, outgoing, server_side, server_hostname=None, owner=None, session=None)"},
+    {"_wrap_bio", context_wrap_bio, METH_VARARGS,
+     "_wrap_bio(cls, incoming, outgoing, server_side, server_hostname, session)\n\nA new instance of cls, a subclass "
+     "of SSLObject."},
     {"set_ciphers", tb_context_set_ciphers, METH_O,
      "set_ciphers(ciphers)\n\nThe ciphers of TLS 1.2 and earlier, in OpenSSL's cipher list format."},
     {"set_ciphersuites", tb_context_set_ciphersuites, METH_O,

@@ -32,7 +32,9 @@ typedef struct {
     PyTypeObject *session_type;
     PyTypeObject *certificate_type;
     PyObject *exceptions[TB_EXCEPTION_COUNT];
-    PyObject *want_arguments[2]; /* of SSLWantReadError and SSLWantWriteError, made when first raised */
+    PyObject *want_arguments[2];   /* of SSLWantReadError and SSLWantWriteError, made when first raised */
+    PyObject *handshake_completed; /* functions of the Python half, or NULL */
+    PyObject *handshake_refused;
     PyObject *gettimeout_name;
     PyObject *fileno_name;
     const PyTypeObject *ssl_socket_type; /* the class SSLSocket, only to compare */
@@ -185,7 +187,6 @@ typedef struct {
 } tb_connection;
 
 int tb_connection_type_add(PyObject *module, core_state *state);
-int tb_ssl_object_type_add(PyObject *module, core_state *state); /* sslobject.c */
 int tb_is_connection(PyObject *object);
 /* The METH_O function add_socket_methods(cls), in sslsocket.c. */
 PyObject *tb_add_socket_methods(PyObject *module, PyObject *type);
@@ -202,6 +203,31 @@ void tb_connection_keep_exception(tb_connection *self);
 /* Locks `ssl` for a short use with the GIL held. */
 void tb_connection_lock(tb_connection *self);
 void tb_connection_unlock(tb_connection *self);
+
+/* ---- sslobject.c -------------------------------------------------------------------------------- */
+
+int tb_ssl_object_type_add(PyObject *module, core_state *state);
+/* A new instance of `class` without a connection yet; TypeError unless that is a subclass of _SSLObject. */
+PyObject *tb_ssl_object_new(tb_context *context, PyTypeObject *class);
+/* Gives it the connection; takes over the reference. */
+void tb_ssl_object_adopt(PyObject *object, PyObject *connection);
+
+/* ---- handshake_hooks.c: what the Python half adds to a handshake -------------------------------- */
+
+/* The METH_VARARGS function set_handshake_hooks(completed, refused). */
+PyObject *tb_set_handshake_hooks(PyObject *module, PyObject *args);
+extern const char tb_set_handshake_hooks_doc[];
+/* To be called after a handshake: -1 with an exception if the hook raises. */
+int tb_handshake_completed(tb_connection *self);
+/* To be called with the exception of a handshake that failed; it, or one that the hook raises, is set afterwards. */
+void tb_handshake_refused(tb_connection *self);
+
+/* ---- hostname.c: names of servers ---------------------------------------------------------------- */
+
+/* The METH_O function is_plain_hostname(name). */
+PyObject *tb_is_plain_hostname(PyObject *module, PyObject *name);
+/* Sets the name in the SNI extension, and to be verified if the context wants that; -1 with an exception. */
+int tb_configure_hostname(tb_context *context, SSL *ssl, PyObject *name);
 
 /* ---- ending.c: OpenSSL without the GIL ------------------------------------------------------------ */
 

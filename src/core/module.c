@@ -40,6 +40,9 @@ static PyObject *core_get_default_verify_paths(PyObject *module, PyObject *unuse
 
 static PyMethodDef methods[] = {
     {"set_exceptions", tb_set_exceptions, METH_O, tb_set_exceptions_doc},
+    {"set_handshake_hooks", tb_set_handshake_hooks, METH_VARARGS, tb_set_handshake_hooks_doc},
+    {"is_plain_hostname", tb_is_plain_hostname, METH_O,
+     "is_plain_hostname(name)\n\nWhether it is a str in A-label form already: ASCII, labels of 1 to 63 characters."},
     {"add_socket_methods", tb_add_socket_methods, METH_O, tb_add_socket_methods_doc},
     {"secure_getenv", core_secure_getenv, METH_O,
      "secure_getenv(name)\n\nAn environment variable, None if unset or if this process gained privileges."},
@@ -89,6 +92,8 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT((PyObject *)state->certificate_type);
     for (i = 0; i < TB_EXCEPTION_COUNT; i++)
         Py_VISIT(state->exceptions[i]);
+    Py_VISIT(state->handshake_completed);
+    Py_VISIT(state->handshake_refused);
     return 0;
 }
 
@@ -105,6 +110,8 @@ static int module_clear(PyObject *module)
         Py_CLEAR(state->exceptions[i]);
     Py_CLEAR(state->want_arguments[0]);
     Py_CLEAR(state->want_arguments[1]);
+    Py_CLEAR(state->handshake_completed);
+    Py_CLEAR(state->handshake_refused);
     return 0;
 }
 
@@ -118,6 +125,8 @@ static void module_free(void *memory)
         Py_CLEAR(state->exceptions[i]);
     Py_CLEAR(state->want_arguments[0]);
     Py_CLEAR(state->want_arguments[1]);
+    Py_CLEAR(state->handshake_completed);
+    Py_CLEAR(state->handshake_refused);
     Py_CLEAR(state->gettimeout_name);
     Py_CLEAR(state->fileno_name);
     Py_CLEAR(state->memory_bio_type);

@@ -33,6 +33,11 @@ int tb_native_str_check(PyObject *object)
     return PyString_Check(object);
 }
 
+int tb_native_str_check_exact(PyObject *object)
+{
+    return PyString_CheckExact(object);
+}
+
 const char *tb_native_str_data(PyObject *object, PyObject **holder)
 {
     char *data = NULL;
@@ -81,6 +86,11 @@ PyObject *tb_native_str_lossy(const char *text)
 int tb_native_str_check(PyObject *object)
 {
     return PyUnicode_Check(object);
+}
+
+int tb_native_str_check_exact(PyObject *object)
+{
+    return PyUnicode_CheckExact(object);
 }
 
 const char *tb_native_str_data(PyObject *object, PyObject **holder)
@@ -430,6 +440,11 @@ destructor tb_type_dealloc(PyTypeObject *type)
     return type->tp_dealloc;
 }
 
+newfunc tb_type_new(PyTypeObject *type)
+{
+    return type->tp_new;
+}
+
 int tb_type_bind_module(PyObject *type, PyObject *module)
 {
     (void)type;
@@ -471,6 +486,13 @@ destructor tb_type_dealloc(PyTypeObject *type)
     if (!(PyType_GetFlags(type) & Py_TPFLAGS_HEAPTYPE))
         return NULL;
     return (destructor)PyType_GetSlot(type, Py_tp_dealloc);
+}
+
+newfunc tb_type_new(PyTypeObject *type)
+{
+    if (!(PyType_GetFlags(type) & Py_TPFLAGS_HEAPTYPE))
+        return NULL;
+    return (newfunc)PyType_GetSlot(type, Py_tp_new);
 }
 
 int tb_type_bind_module(PyObject *type, PyObject *module)

@@ -61,6 +61,7 @@ PyObject *tb_native_str_len(const char *utf8, Py_ssize_t length);
 /* Like tb_native_str, for text of unknown encoding: undecodable bytes become backslash escapes. */
 PyObject *tb_native_str_lossy(const char *text);
 int tb_native_str_check(PyObject *object);
+int tb_native_str_check_exact(PyObject *object);
 /* Borrowed pointer into a native str.  On Python 3 the UTF-8 form is kept alive through *holder,
  * which the caller decrefs after use (NULL on 2.7).  NULL with TypeError/ValueError (embedded NUL). */
 const char *tb_native_str_data(PyObject *object, PyObject **holder);
@@ -122,6 +123,8 @@ PyObject *tb_type_alloc(PyTypeObject *type);
 void tb_type_free(PyObject *self, PyTypeObject *mine);
 /* tp_dealloc of `type`, NULL where this Python does not tell it (before 3.10, of static types). */
 destructor tb_type_dealloc(PyTypeObject *type);
+/* The same for tp_new. */
+newfunc tb_type_new(PyTypeObject *type);
 /* Heap types must visit their type from 3.9 on, and must not before. */
 int tb_type_visit(PyObject *self, visitproc visit, void *arg);
 /* tp_new of a type that only the core itself may instantiate (with tb_type_alloc). */

@@ -12,17 +12,11 @@ typedef struct {
     PyObject *connection; /* owned; a tb_connection, or NULL before it is assigned */
 } ssl_object;
 
-static PyObject *ssl_object_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+/* Takes over the reference to the module. */
+static PyObject *make(PyTypeObject *type, core_state *state, PyObject *module)
 {
-    PyObject *module;
-    core_state *state = tb_state_of_type(type, &module);
-    ssl_object *self;
+    ssl_object *self = (ssl_object *)tb_type_alloc(type);
 
-    (void)args; /* __init__'s */
-    (void)kwargs;
-    if (state == NULL)
-        return NULL;
-    self = (ssl_object *)tb_type_alloc(type);
     if (self == NULL) {
         Py_DECREF(module);
         return NULL;
@@ -30,6 +24,42 @@ static PyObject *ssl_object_new(PyTypeObject *type, PyObject *args, PyObject *kw
     self->state = state;
     self->module = module;
     return (PyObject *)self;
+}
+
+static PyObject *ssl_object_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    PyObject *module;
+    core_state *state = tb_state_of_type(type, &module);
+
+    (void)args; /* __init__'s */
+    (void)kwargs;
+    return state == NULL ? NULL : make(type, state, module);
+}
+
+PyObject *tb_ssl_object_new(tb_context *context, PyTypeObject *class)
+{
+    PyObject *made;
+
+    if (tb_type_new(class) == ssl_object_new) {
+        Py_INCREF(context->module);
+        return make(class, context->state, context->module);
+    }
+    made = PyObject_CallMethod((PyObject *)class, "__new__", "O", (PyObject *)class);
+    if (made != NULL && !PyObject_TypeCheck(made, context->state->ssl_object_type)) {
+        Py_DECREF(made);
+        PyErr_SetString(PyExc_TypeError, "what sslobject_class makes is no SSLObject");
+        return NULL;
+    }
+    return made;
+}
+
+void tb_ssl_object_adopt(PyObject *object, PyObject *connection)
+{
+    ssl_object *self = (ssl_object *)object;
+    PyObject *previous = self->connection;
+
+    self->connection = connection;
+    Py_XDECREF(previous);
 }
 
 static int ssl_object_traverse(PyObject *object, visitproc visit, void *arg)
@@ -78,7 +108,6 @@ static PyObject *ssl_object_get_connection(PyObject *object, void *closure)
 static int ssl_object_set_connection(PyObject *object, PyObject *value, void *closure)
 {
     ssl_object *self = (ssl_object *)object;
-    PyObject *previous = self->connection;
 
     (void)closure;
     if (tb_refuse_delete(value) < 0)
@@ -88,8 +117,7 @@ static int ssl_object_set_connection(PyObject *object, PyObject *value, void *cl
         return -1;
     }
     Py_INCREF(value);
-    self->connection = value;
-    Py_XDECREF(previous);
+    tb_ssl_object_adopt(object, value);
     return 0;
 }
 
@@ -135,7 +163,20 @@ static PyObject *ssl_object_write_fast(PyObject *object, PyObject *const *argume
     return tb_connection_write(connection, arguments[0]);
 }
 
-enum { READ, WRITE, END };
+static PyObject *ssl_object_do_handshake(PyObject *object, PyObject *unused)
+{
+    PyObject *connection = connection_of(object);
+    PyObject *result;
+
+    if (connection == NULL)
+        return NULL;
+    Py_INCREF(connection); /* for the time without the GIL */
+    result = tb_connection_do_handshake(connection, unused);
+    Py_DECREF(connection);
+    return result;
+}
+
+enum { READ, WRITE, REST };
 
 static PyMethodDef ssl_object_methods[] = {
     [READ] = {"read", (PyCFunction)(void (*)(void))ssl_object_read, METH_VARARGS | METH_KEYWORDS,
@@ -144,7 +185,9 @@ static PyMethodDef ssl_object_methods[] = {
                             "number.")},
     [WRITE] = {"write", (PyCFunction)(void (*)(void))ssl_object_write, METH_VARARGS | METH_KEYWORDS,
                TB_METHOD_DOC("write", "data", "Encrypts bytes-like data; returns how many of its bytes were taken.")},
-    [END] = {NULL, NULL, 0, NULL},
+    [REST] = {"do_handshake", ssl_object_do_handshake, METH_NOARGS,
+              TB_METHOD_DOC("do_handshake", "", "Starts or continues the handshake.")},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef ssl_object_getset[] = {

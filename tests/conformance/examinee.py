@@ -79,15 +79,16 @@ class Handshakes(object):
         return len(self._completed)
 
     def watch_ours(self, part):
-        """Counts by the function that the package calls behind each do_handshake() of its C half that returned."""
+        """Counts by the function that the C half calls behind each of its do_handshake() that returns."""
         original = part.handshake_completed
 
         def handshake_completed(connection):
             if connection.version() is not None:
                 self._completed.append(connection.version())
-            return original(connection)
+            if original is not None:
+                original(connection)
 
-        part.handshake_completed = handshake_completed
+        part._core.set_handshake_hooks(handshake_completed, part.tell_names)
 
     def watch_standard(self, ssl):
         """Counts the calls of do_handshake() that returned, for a run with the standard library's `ssl`."""

@@ -261,6 +261,13 @@ def test_subclasses(certificates, version):
     assert type(pair.client) is Object
 
 
+@pytest.mark.parametrize("attribute, name", [("sslobject_class", "SSLObject"), ("sslsocket_class", "SSLSocket")])
+def test_the_class_of_connections_is_looked_for_once(attribute, name):
+    found = getattr(tls.SSLContext, attribute)
+    assert found is getattr(tls, name)
+    assert vars(tls.SSLContext)[attribute] is found
+
+
 def test_properties_can_be_reached_through_super():
     # truststore, inside pip 24.2 and later, sets properties of the base class this way.
     class Context(tls.SSLContext):

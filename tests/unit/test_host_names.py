@@ -4,9 +4,12 @@
 
 from __future__ import unicode_literals
 
+import random
+
 import pytest
 
 import _tls_bootstrap as tls
+from _tls_bootstrap import _compat, _core
 from peers import MemoryPair, client_context, server_context
 
 
@@ -76,3 +79,50 @@ def test_what_is_no_name_is_refused(certificates, identity, name):
 def test_what_is_no_text_is_refused(certificates, identity, name):
     with pytest.raises(TypeError):
         connected(certificates, identity, name)
+
+
+def test_the_refusal_tells_the_names_of_the_certificate(certificates, identity):
+    with pytest.raises(tls.SSLCertVerificationError, match="hostname 'e.example' doesn't match either of .*wild.example") as caught:
+        connected(certificates, identity, "e.example")
+    assert "doesn't match" in caught.value.strerror and caught.value.args[1] == caught.value.strerror
+
+
+def encoded(name):
+    try:
+        return _compat.encode_hostname(name)
+    except (TypeError, UnicodeError) as error:
+        return type(error), str(error)
+
+
+def test_a_name_that_is_taken_as_it_is_would_be_made_the_same(monkeypatch):
+    """What the C half says of a name saves the way through the codecs, and only that."""
+    seeded = random.Random(3492)
+    names = ["", ".", "a.", "a..", ".a", "a" * 63, "a" * 64, "a." * 120, "b.%s.c" % ("a" * 64), "a\0b", "\0", "\x7f", "\ud800"]
+    for _ in range(20000):
+        names.append("".join(seeded.choice("aZ-_*.\u00e9\0\u0131 1") for _ in range(seeded.choice((1, 2, 3, 5, 70)))))
+    native = []
+    for name in names:
+        try:
+            native.append(str(name))
+        except UnicodeError:  # no native str on 2.7
+            native.append(name)
+    short = [encoded(name) for name in native]
+    plain = [_core.is_plain_hostname(name) for name in native]
+    monkeypatch.setattr(_compat._core, "is_plain_hostname", lambda name: False)
+    assert [encoded(name) for name in native] == short
+    assert 1000 < sum(plain) < 19000
+    assert all(name == long for name, long, known in zip(native, short, plain) if known)
+
+
+@pytest.mark.parametrize("name", [b"a", bytearray(b"a"), 1, None] if bytes is not str else ["a", bytearray(b"a"), 1, None])
+def test_only_native_str_is_taken_as_it_is(name):
+    assert not _core.is_plain_hostname(name)
+
+
+def test_a_subclass_of_str_is_not_kept(certificates):
+    class Name(str):
+        pass
+
+    context = client_context(certificates)
+    end = context.wrap_bio(tls.MemoryBIO(), tls.MemoryBIO(), server_hostname=Name("localhost"))
+    assert type(end.server_hostname) is str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SSLObject.read() and write(), which its base in C has: they are called as functions in Python would be."""
+"""SSLObject.read(), write() and do_handshake(), which its base in C has: they are called as functions in Python would be."""
 
 import gc
 import inspect
@@ -11,7 +11,7 @@ import pytest
 import peers
 
 import _tls_bootstrap as tls
-from _tls_bootstrap import _core
+from _tls_bootstrap import _connection, _core
 
 
 @pytest.fixture
@@ -87,7 +87,13 @@ def test_the_connection_behind_it(pair):
 
 def test_without_connection():
     bare = tls.SSLObject.__new__(tls.SSLObject)
-    for call in (lambda: bare._sslobj, lambda: bare.read(1), lambda: bare.read(len=1), lambda: bare.write(b"x")):
+    for call in (
+        lambda: bare._sslobj,
+        lambda: bare.read(1),
+        lambda: bare.read(len=1),
+        lambda: bare.write(b"x"),
+        lambda: bare.do_handshake(),
+    ):
         with pytest.raises(AttributeError, match="_sslobj"):
             call()
     with pytest.raises(TypeError, match="public constructor"):
@@ -110,3 +116,95 @@ def test_signatures_are_those_of_ssl():
     assert {each.kind.name for each in list(read.values())[1:]} == {"POSITIONAL_OR_KEYWORD"}
     assert list(inspect.signature(tls.SSLObject.write).parameters)[1:] == ["data"]
     assert tls.SSLObject.read.__doc__.startswith("Returns up to len bytes")
+    assert not list(inspect.signature(tls.SSLObject.do_handshake).parameters)[1:]
+
+
+def test_a_subclass_is_made_by_its_own_new(certificates):
+    class Noted(tls.SSLObject):
+        def __new__(cls, *args, **kwargs):
+            self = super(Noted, cls).__new__(cls)
+            self.made_by = cls
+            return self
+
+    client = peers.client_context(certificates)
+    client.sslobject_class = Noted
+    assert client.wrap_bio(tls.MemoryBIO(), tls.MemoryBIO(), server_hostname="localhost").made_by is Noted
+
+
+@pytest.mark.parametrize("wrong", [object, int, _core._SSLContext, None, "SSLObject"])
+def test_what_is_no_class_of_connections_cannot_be_made(certificates, wrong):
+    client = peers.client_context(certificates)
+    with pytest.raises(TypeError):
+        client._wrap_bio(wrong, tls.MemoryBIO(), tls.MemoryBIO(), False, "localhost", None)
+
+
+def test_what_new_gives_must_be_an_object_of_ours(certificates):
+    class Other(object):
+        pass
+
+    class Deceptive(tls.SSLObject):
+        def __new__(cls, *args, **kwargs):
+            return Other()
+
+    client = peers.client_context(certificates)
+    client.sslobject_class = Deceptive
+    with pytest.raises(TypeError, match="no SSLObject"):
+        client.wrap_bio(tls.MemoryBIO(), tls.MemoryBIO(), server_hostname="localhost")
+
+
+class Refused(Exception):
+    """What a hook raises."""
+
+
+@pytest.fixture
+def hooks():
+    """Sets the functions that the C half calls after a handshake; None stands for the package's own."""
+
+    def own(completed=_connection.handshake_completed, refused=_connection.tell_names):
+        _core.set_handshake_hooks(completed, refused)
+
+    yield own
+    own()
+
+
+def test_what_is_called_after_a_handshake(certificates, hooks):
+    called = []
+    hooks(completed=called.append)
+    pair = peers.MemoryPair(peers.client_context(certificates), peers.server_context(certificates.localhost)).handshake()
+    assert sorted(each.server_side for each in called) == [False, True]
+    assert {id(each) for each in called} == {id(pair.client._sslobj), id(pair.server._sslobj)}
+
+
+def test_what_is_called_after_a_refusal(certificates, hooks):
+    called = []
+    hooks(refused=lambda error, connection: called.append((type(error), error.verify_code, connection.server_side)))
+    with pytest.raises(tls.SSLCertVerificationError):
+        peers.MemoryPair(
+            peers.client_context(certificates), peers.server_context(certificates.localhost), server_hostname="other"
+        ).handshake()
+    assert called == [(tls.SSLCertVerificationError, 62, False)]  # X509_V_ERR_HOSTNAME_MISMATCH
+
+
+def test_other_errors_are_not_told_to_it(certificates, hooks):
+    called = []
+    hooks(refused=lambda error, connection: called.append(error))
+    end = peers.client_context(certificates).wrap_bio(tls.MemoryBIO(), tls.MemoryBIO(), server_hostname="localhost")
+    with pytest.raises(tls.SSLWantReadError):
+        end.do_handshake()
+    incoming = tls.MemoryBIO()
+    incoming.write(b"no TLS at all\r\n")
+    end = peers.client_context(certificates).wrap_bio(incoming, tls.MemoryBIO(), server_hostname="localhost")
+    with pytest.raises(tls.SSLError):
+        end.do_handshake()
+    assert called == []
+
+
+@pytest.mark.parametrize("name", ["localhost", "other"])
+def test_what_such_a_function_raises_is_raised(certificates, hooks, name):
+    def fail(*arguments):
+        raise Refused
+
+    hooks(completed=fail, refused=fail)
+    pair = peers.MemoryPair(peers.client_context(certificates), peers.server_context(certificates.localhost), server_hostname=name)
+    with pytest.raises(Refused):
+        pair.handshake()
