@@ -41,10 +41,9 @@ def test_cpu_time_of_the_variant_alone_is_counted(subject):
     shelve(subject, burn=BURN, wait=WAIT)
     before = below(subject, subject.site), below(subject, startup.shelf(subject.site))
     times = startup.compare(subject, {BARE: [], ANY: ["burn.pth"], OTHER: ["wait.pth"]}, rounds=2)
-    assert [len(rounds) for rounds in times.values()] == [2, 2, 2]
-    for bare, burned, waited in zip(*times.values()):
-        assert burned - bare > BURNED / 2
-        assert burned - waited > BURNED / 2
+    assert all(1 <= len(found) <= 2 for found in times.values())
+    assert min(times[ANY]) - max(times[BARE]) > BURNED / 2
+    assert min(times[ANY]) - max(times[OTHER]) > BURNED / 2
     assert (below(subject, subject.site), below(subject, startup.shelf(subject.site))) == before
 
 

@@ -11,11 +11,15 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import sys
 from collections.abc import Iterable
 from typing import Any
 
-STARTS = 3
+#: How far the starts without any file just before and just after another start may differ for that one to count.
+STEADY = 0.05
+#: A variant is started at most so many times for each start that counts.
+PATIENCE = 2
 #: How many finders the files in the site directory have left to the interpreter, as its exit status.
 WITNESS = "import sys; sys.exit(len(sys.meta_path))"
 
@@ -27,12 +31,12 @@ def start(program: str, statement: str) -> tuple[int, float]:
     return os.waitstatus_to_exitcode(status), 1000 * (usage.ru_utime + usage.ru_stime)
 
 
-def cheapest(program: str) -> float:
-    """CPU milliseconds of the cheapest of some starts, what disturbs being never cheaper than nothing."""
-    results = [start(program, "pass") for _ in range(STARTS)]
-    if any(status for status, _ in results):
-        sys.exit(f"{program} -c pass ended with status {max(status for status, _ in results)}")
-    return min(time for _, time in results)
+def spent(program: str) -> float:
+    """CPU milliseconds of one start that does nothing."""
+    status, time = start(program, "pass")
+    if status:
+        sys.exit(f"{program} -c pass ended with status {status}")
+    return time
 
 
 def move(names: Iterable[str], source: str, target: str) -> None:
@@ -45,22 +49,41 @@ def main(plan: dict[str, Any]) -> dict[str, Any]:
     """``plan``: the program, its site directory, the shelf, the number of rounds, and variant -> files.
 
     Each variant's files lie at the same places below the shelf, and are in the site
-    directory while it is measured. The variants take turns. Returned are for each
-    one the milliseconds of every round and the witness's answer.
+    directory while it is measured. The variants take turns, and before and after
+    each start there is one without any file, by whose mean it is divided. Where
+    these two differ the machine changed its speed meanwhile, and the variant is
+    started again. Returned are for each variant the milliseconds of all rounds,
+    such ratios times the median of the starts without a file, and the witness's answer.
     """
-    site, shelf = plan["site"], plan["shelf"]
-    found: dict[str, Any] = {variant: {"times": []} for variant in plan["variants"]}
-    for number in range(plan["rounds"] + 1):
+    program, site, shelf = plan["program"], plan["site"], plan["shelf"]
+    steady: dict[str, list[float]] = {variant: [] for variant in plan["variants"]}
+    taken: dict[str, list[float]] = {variant: [] for variant in plan["variants"]}
+    finders, bare = {}, [spent(program)]
+    for number in range(1 + plan["rounds"] * PATIENCE):
         for variant, names in plan["variants"].items():
+            if len(steady[variant]) >= plan["rounds"]:
+                continue
             move(names, shelf, site)
             try:
-                if number:
-                    found[variant]["times"].append(cheapest(plan["program"]))
-                else:  # files are read for the first time: not counted
-                    found[variant]["finders"] = start(plan["program"], WITNESS)[0]
+                if number == 0:  # files are read for the first time: not counted
+                    finders[variant] = start(program, WITNESS)[0]
+                    continue
+                time = spent(program)
             finally:
                 move(names, site, shelf)
-    return found
+            bare.append(spent(program))
+            before, after = bare[-2:]
+            taken[variant].append(2 * time / (before + after))
+            if abs(before - after) <= STEADY * max(before, after):
+                steady[variant].append(taken[variant][-1])
+    usual = statistics.median(bare)
+    return {
+        variant: {
+            "times": [usual * ratio for ratio in (steady[variant] or taken[variant])[: plan["rounds"]]],
+            "finders": finders[variant],
+        }
+        for variant in plan["variants"]
+    }
 
 
 if __name__ == "__main__":

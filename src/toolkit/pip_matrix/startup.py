@@ -45,7 +45,7 @@ class Cost:
     #: Whose it is, with the .pth files that are there already.
     system: str
     without: float
-    #: Medians of the differences within a round: a .pth file with nothing but a comment (on 3.15 a .start file that does
+    #: More than that: a .pth file with nothing but a comment (on 3.15 a .start file that does
     #: nothing too), and the hook.
     empty_pth: float
     hook: float
@@ -78,7 +78,7 @@ class Subject:
 
 
 def compare(subject: Subject, variants: Mapping[str, Sequence[str]], rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """CPU milliseconds of a start in each round, for each variant: the files that its site directory alone has.
+    """CPU milliseconds of so many starts, for each variant: the files that its site directory alone has.
 
     These files lie on the shelf beside the site directory. Raises CommandError when a
     start fails or prints anything, or when the hook's finder is not in just the variants that have the hook.
@@ -124,11 +124,9 @@ def cost(subject: Subject) -> Cost:
         (away / name).write_text(text, encoding="ascii")
     variants = {BARE: [], ANY: list(IDLE), HOOK: hook, OTHER: ["another.pth"], BOTH: ["another.pth", *hook]}
     times = compare(subject, variants)
-    more = [
-        statistics.median(one - zero for one, zero in zip(times[with_it], times[without]))
-        for with_it, without in ((ANY, BARE), (HOOK, BARE), (BOTH, OTHER))
-    ]
-    return Cost(subject.python, subject.system, statistics.median(times[BARE]), *more)
+    usual = {variant: statistics.median(found) for variant, found in times.items()}
+    more = [usual[with_it] - usual[without] for with_it, without in ((ANY, BARE), (HOOK, BARE), (BOTH, OTHER))]
+    return Cost(subject.python, subject.system, usual[BARE], *more)
 
 
 def installed(made: Installation) -> Subject:
