@@ -331,6 +331,28 @@ def test_threads_that_meet_fail_no_more_than_without_the_hook(make, version, pip
         assert json.loads(done.stdout) == [failures, module, module], done.stderr
 
 
+NETRC = """
+import sys
+sys.argv = ["/usr/bin/pip"]
+import pip._vendor.requests.utils as utils
+print(utils.get_netrc_auth("https://index.test/simple"))
+"""
+
+
+@pytest.mark.parametrize("hook", [False, True])
+@pytest.mark.parametrize("version, pip_version", [("2.7", "9.0.3"), ("2.7", "20.3.4"), ("3.9", "20.3.4")])
+def test_a_module_of_the_standard_library_that_pips_stack_imports_later_is_found(make, version, pip_version, hook):
+    """Python 2 asks for pip._vendor.requests.netrc first, which there is not."""
+    installation = make(version).add_pip(pip_version).add_module()
+    if hook:
+        installation.add_hook()
+    netrc = installation.root / ".netrc"
+    netrc.write_text("machine index.test login me password secret\n", encoding="ascii")
+    netrc.chmod(0o600)
+    done = installation.run("-c", NETRC)
+    assert done.stdout.strip().replace("u'", "'") == "('me', 'secret')", done.stderr
+
+
 NEIGHBOURS = """
 import sys
 sys.argv = ["/usr/bin/pip"]

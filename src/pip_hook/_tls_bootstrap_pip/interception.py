@@ -196,7 +196,14 @@ def find_module(finder, name, path):
         return RefusingLoader()
     if _nested():  # the global import lock is ours: the substitution is in place
         return None
-    return ReentrantLoader()
+    return ReentrantLoader() if _is_there(name, path) else None
+
+
+def _is_there(name, path):
+    """Whether there is such a module. Python 2 asks for pip._vendor.requests.netrc first where netrc is meant."""
+    from pkgutil import get_importer
+
+    return any(get_importer(place).find_module(name) for place in (sys.path if path is None else path))
 
 
 class ReentrantLoader(object):
