@@ -37,6 +37,8 @@ print(json.dumps([sys.version_info[0], place]))
 """
 
 HOOK_DIRECTORY = os.path.join("src", "pip_hook")
+# The line that arms the hook; Python 2 has no expression that runs a file and is also one of Python 3.
+HOOK_LINE = {2: "_tls_bootstrap_pip.pth.python2", 3: "_tls_bootstrap_pip.pth"}
 COMMAND_DIRECTORY = os.path.join("src", "command")
 DATA_DIRECTORY = "/usr/share/tls-bootstrap"
 
@@ -92,8 +94,10 @@ def install_module(major, flavour, target):
 
 
 def install_hook(major, target):
-    # .start files are read by Python 3.15 and later (PEP 829).
-    copy_tree(HOOK_DIRECTORY, target, (".py", ".pth") + ((".start",) if major == 3 else ()))
+    copy_tree(HOOK_DIRECTORY, target, (".py",))
+    put(os.path.join(HOOK_DIRECTORY, HOOK_LINE[major]), os.path.join(target, HOOK_LINE[3]))
+    if major == 3:  # read by Python 3.15 and later (PEP 829)
+        copy_tree(HOOK_DIRECTORY, target, (".start",))
 
 
 def install_command(destdir):

@@ -261,6 +261,82 @@ def test_a_start_of_the_interpreter_reads_no_file_of_ours_but_the_pth(make, vers
     assert installation.run("-c", "import pip").stderr == "read"
 
 
+def damaged_byte_code(pyc):
+    """Byte code for just this source that is none; what it can make of the interpreter is an exception."""
+    pyc.write_bytes(pyc.read_bytes()[:16] + b"\0\xff" * 20)
+
+
+def cut_off_byte_code(pyc):
+    os.truncate(pyc, pyc.stat().st_size // 2)
+
+
+def empty_byte_code(pyc):
+    os.truncate(pyc, 0)
+
+
+def unreadable_byte_code(pyc):
+    unreadable(pyc)
+
+
+BYTE_CODE = [damaged_byte_code, cut_off_byte_code, empty_byte_code, unreadable_byte_code]
+
+
+@pytest.mark.parametrize("damage", BYTE_CODE, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("version", ["3.6", "3.9", "3.13"])
+def test_byte_code_of_the_finder_that_is_damaged_disturbs_neither_interpreters_nor_pip(make, pip, version, damage):
+    installation = make(version).add_pip().add_module().add_hook()
+    damage(byte_code_of_finder(installation))
+    start_silently(installation)
+    run = pip(installation, *DOWNLOAD)
+    assert run.code == 0 and run.hook_lines == [], run.err
+    assert "Traceback" not in run.err
+
+
+def byte_code_of_finder(installation):
+    """As a package manager makes it."""
+    finder = installation.site / "_tls_bootstrap_pip_finder.py"
+    assert installation.run("-m", "compileall", "-q", finder).returncode == 0
+    (pyc,) = finder.parent.glob("__pycache__/_tls_bootstrap_pip_finder.*.pyc")
+    return pyc
+
+
+@pytest.mark.parametrize("difference", ["nothing", "time", "length"])
+@pytest.mark.parametrize("version", ["3.6", "3.9", "3.13"])
+def test_stale_byte_code_of_the_finder_is_not_executed(make, version, difference):
+    """The control: it is where it is made from the very source."""
+    installation = make(version).add_pip().add_hook()
+    finder = installation.site / "_tls_bootstrap_pip_finder.py"
+    genuine = finder.read_bytes()
+    finder.write_bytes(b"import sys; sys.stderr.write('stale')\n".ljust(len(genuine) - (difference == "length"), b"#"))
+    byte_code_of_finder(installation)
+    written = finder.stat()
+    finder.write_bytes(genuine)
+    os.utime(finder, (written.st_atime, written.st_mtime + 10 * (difference == "time")))
+    done = installation.run("-c", "import pip, sys; print(type(sys.meta_path[0]).__name__)")
+    if difference == "nothing":
+        assert (done.stdout.strip(), done.stderr) == ("function", "stale")
+    else:
+        assert (done.stdout.strip(), done.stderr) == ("TlsBootstrapPipFinder", "")
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.13"])
+def test_byte_code_from_elsewhere_is_not_executed(make, version):
+    """PYTHONPYCACHEPREFIX moves that of all modules; the finder is read from its source then."""
+    installation = make(version).add_pip().add_hook()
+    elsewhere = {"PYTHONPYCACHEPREFIX": str(installation.root / "elsewhere")}
+    finder = installation.site / "_tls_bootstrap_pip_finder.py"
+    genuine, written = finder.read_bytes(), finder.stat()
+    planted = installation.root / "planted"
+    finder.write_bytes(f"open({str(planted)!r}, 'w')\n".encode().ljust(len(genuine), b"#"))
+    os.utime(finder, (written.st_atime, written.st_mtime))
+    assert installation.run("-m", "compileall", "-q", finder, environment=elsewhere).returncode == 0
+    assert len(list((installation.root / "elsewhere").rglob("_tls_bootstrap_pip_finder.*.pyc"))) == 1
+    finder.write_bytes(genuine)
+    os.utime(finder, (written.st_atime, written.st_mtime))
+    done = installation.run("-c", "import pip, sys; print(type(sys.meta_path[0]).__name__)", environment=elsewhere)
+    assert (done.stdout.strip(), done.stderr, planted.exists()) == ("TlsBootstrapPipFinder", "", False)
+
+
 UNTOLD = """
 import sys
 line, site = sys.argv[1:]

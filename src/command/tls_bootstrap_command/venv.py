@@ -17,15 +17,17 @@ NAME = "_tls_bootstrap_pip.pth"
 OURS = "import sys; finder = lambda "  # what the file begins with
 
 # As the .pth of the hook package, but with full paths: of the finder, and of the module's directory, which need not be
-# that of the hook.
+# that of the hook. Source only, since byte code of whoever runs the environment is none of the system's.
 LINE = (
-    "import sys; finder = lambda name, path=None, target=None: name[:4] in ('pip', 'pip.') and eval(compile({code}, '', 'exec'), "
-    "locals()) or None; finder.find_spec = finder.find_module = finder; sys.meta_path.insert(0, finder)\n"
+    "import sys; finder = lambda name, path=None, target=None: name[:4] in ('pip', 'pip.') and {run}({code}) and None or None; "
+    "finder.find_spec = finder.find_module = finder; sys.meta_path.insert(0, finder)\n"
 )
-CODE = (
-    "try:\n with open({finder!r}) as file: exec(compile(file.read(), file.name, 'exec'), "
-    "{{'__name__': '_tls_bootstrap_pip_finder', '__file__': file.name, 'home': {module!r}}})\nexcept Exception: pass"
-)
+NAMES = "{{'__name__': '_tls_bootstrap_pip_finder', '__file__': {finder!r}, 'home': {module!r}}}"
+# Major version of Python -> what runs the code, and the code. No compile(): its first use takes longer than the file's.
+CODE = {
+    "2": ("eval", "hasattr(type('', (), {{'run': property(lambda self: execfile({finder!r}, " + NAMES + "))}})(), 'run')"),
+    "3": ("exec", "try:\n with open({finder!r}) as file: exec(file.read(), " + NAMES + ")\nexcept Exception: pass"),
+}
 
 
 def switch(directory, remove, off):
@@ -69,8 +71,9 @@ def _line(here, workshop):
     hook = system.facts["hook_directory"] or files.pip_hook()
     if hook is None:
         raise CommandError("%s/pip_hook is missing: reinstall the package tls-bootstrap" % files.LIBRARY)
-    code = CODE.format(finder=str(os.path.join(hook, "_tls_bootstrap_pip_finder.py")), module=str(module))
-    line = LINE.format(code=repr(code))
+    run, code = CODE[here.facts["version"][0]]
+    code = code.format(finder=str(os.path.join(hook, "_tls_bootstrap_pip_finder.py")), module=str(module))
+    line = LINE.format(run=run, code=repr(code))
     try:
         line.encode("ascii")
     except UnicodeError:

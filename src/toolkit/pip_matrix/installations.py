@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from core.install import HOOK_LINE
 from openssl import cache
 from openssl.errors import BuildError
 from toolkit import interpreters, wheels
@@ -158,8 +159,9 @@ class Installation:
         for entry in HOOK.iterdir():
             if entry.is_dir() and entry.name != "__pycache__":
                 shutil.copytree(entry, self.site / entry.name, ignore=UNWANTED)
-            elif entry.suffix in (".py", ".pth", ".start"):
+            elif entry.suffix in (".py", ".start"):
                 shutil.copy2(entry, self.site)
+        shutil.copy2(HOOK / HOOK_LINE[self.major], self.site / HOOK_LINE[3])
         return self
 
     def remove_hook(self) -> None:
