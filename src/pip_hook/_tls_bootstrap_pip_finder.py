@@ -7,16 +7,18 @@ import sys
 
 
 class TlsBootstrapPipFinder(object):
-    names = ("requests", "urllib3", "truststore", "_tls_bootstrap_pip")
+    # What is asked about: these, the same and all below them in pip._vendor, and that itself (the first).
+    names = ("", "requests", "urllib3", "truststore", "_tls_bootstrap_pip")
     own = {}  # name of a package of ours -> the only directory it is loaded from
+    hook = None
 
     def find_spec(self, name, path=None, target=None):
-        if name[:11] == "pip._vendor" or name in self.names:
+        if (name[12:].partition(".")[0] if name[:11] == "pip._vendor" else name) in self.names:
             return self.answer("find_spec", name, path)
         return None
 
     def find_module(self, name, path=None):  # Python 2 asks this
-        if name[:11] == "pip._vendor" or name in self.names:
+        if (name[12:].partition(".")[0] if name[:11] == "pip._vendor" else name) in self.names:
             return self.answer("find_module", name, path)
         return None
 
@@ -30,11 +32,11 @@ class TlsBootstrapPipFinder(object):
                 from pkgutil import ImpImporter
 
                 return ImpImporter(self.own[name]).find_module(name)
-            if "pip" not in sys.modules:
-                return None
-            import _tls_bootstrap_pip as hook
-
-            return getattr(hook, question)(self, name, path)
+            if self.hook is None:
+                if "pip" not in sys.modules:
+                    return None
+                self.hook = __import__("_tls_bootstrap_pip")
+            return getattr(self.hook, question)(self, name, path)
         except Exception:
             self.names = ()
             self.answer = lambda question, name, path: None

@@ -14,6 +14,7 @@ from _tls_bootstrap_pip import audit
 
 holders = {
     "whole": {"ssl": ours}, "names": {"SSLContext": ours.SSLContext, "wrap": ours}, "error": {"SSLError": ours.SSLError, "x": 1},
+    "socket": {"SSLSocket": ours.SSLSocket},
     "standard": {"ssl": ssl, "SSLContext": ssl.SSLContext}, "nothing": {"ssl": None}, "untouched": {"wrap": ours},
     "pip._vendor.urllib3.util": {"ssl": ours, "SSLContext": ours.SSLContext},
 }
@@ -35,8 +36,9 @@ def test_a_stranger_gets_the_standard_ssl_back(make, version):
     done = make(version).add_module().add_hook().run("-c", REPAIR)
     assert done.returncode == 0, done.stderr
     repaired, again, theirs = json.loads(done.stdout)
-    assert repaired == ["error", "names", "whole"] and again == []
+    assert repaired == ["error", "names", "socket", "whole"] and again == []
     assert theirs == {
-        "whole": ["ssl"], "names": ["SSLContext", "wrap"], "error": ["SSLError"], "standard": ["SSLContext", "ssl"], "nothing": [],
+        "whole": ["ssl"], "names": ["SSLContext", "wrap"], "error": ["SSLError"], "socket": ["SSLSocket"], "nothing": [],
+        "standard": ["SSLContext", "ssl"],
         "untouched": [], "pip._vendor.urllib3.util": [],
     }  # fmt: skip

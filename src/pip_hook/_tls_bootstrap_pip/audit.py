@@ -17,12 +17,23 @@ def repair(module, low_level):
     ours += [getattr(module, name) for name in _TELLTALES[2:] if _is_ours(getattr(module, name))]
     repaired = []
     for name, holder in list(sys.modules.items()):
+        if holder is None:  # on Python 2: hundreds, and what None lacks takes long to say
+            continue
         variables = getattr(holder, "__dict__", None)
         if not isinstance(variables, dict):
             continue
-        # Hundreds of modules are looked at, after each part of pip's stack; most have none of the names.
-        held = [variables.get(telltale) for telltale in _TELLTALES if telltale in variables]
-        if held and not _may_hold(name) and any(value is mine for value in held for mine in ours):
+        # Hundreds of modules are looked at, after each part of pip's stack; most have none of _TELLTALES, which is told
+        # five times as fast without a loop.
+        if not (
+            "ssl" in variables
+            or "_ssl" in variables
+            or "SSLContext" in variables
+            or "SSLSocket" in variables
+            or "SSLError" in variables
+        ):
+            continue
+        held = [variables.get(telltale) for telltale in _TELLTALES]
+        if any(value is mine for value in held for mine in ours) and not _may_hold(name):
             _give_back(variables, module)
             repaired.append(name)
     for name in ("ssl", "_ssl"):

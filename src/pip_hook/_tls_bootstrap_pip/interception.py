@@ -22,7 +22,13 @@ _python2_busy = set()
 
 
 def _concerns(finder, name):
-    """True for a module that must be imported with our help, if ours can be had."""
+    """True for a module that must be imported with our help, if ours can be had.
+
+    Not for a part of an import that has it: `ssl` is replaced there, and the second try is further out.
+    """
+    if _nested() and name not in stack.TOP_LEVEL and not name.endswith(".contrib.pyopenssl"):
+        _thread.parts.append(name)
+        return False
     if not stack.covers(name) or getattr(_thread, "plain", False):
         return False
     if name in stack.TOP_LEVEL and "urllib3.contrib.pyopenssl" not in finder.names:

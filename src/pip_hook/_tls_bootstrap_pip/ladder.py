@@ -5,7 +5,6 @@ import sys
 import threading
 
 from . import program, replacement
-from .detection import is_modern
 
 TLS_BOOTSTRAP = "_tls_bootstrap"
 PYOPENSSL = "PyOpenSSL"
@@ -44,7 +43,12 @@ class Ladder(object):
     def step_down(self, reason):
         """Leave `_tls_bootstrap` for the next rung that helps this interpreter; return that rung."""
         self.module = self.low_level = None
-        self.rung = STANDARD if is_modern("ssl") else PYOPENSSL
+        try:
+            from .detection import is_modern  # hardly ever needed
+
+            self.rung = STANDARD if is_modern("ssl") else PYOPENSSL
+        except Exception:  # a damaged file
+            self.rung = STANDARD
         program.note("pip goes on with %s: %s" % (self.rung, describe(reason)))
         return self.rung
 

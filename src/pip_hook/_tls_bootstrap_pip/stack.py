@@ -5,17 +5,15 @@ import sys
 
 from . import program
 
-BUNDLED = ("pip._vendor.urllib3", "pip._vendor.requests", "pip._vendor.truststore")
-TOP_LEVEL = ("urllib3", "requests", "truststore")
+TOP_LEVEL = ("urllib3", "requests", "truststore")  # or in pip._vendor
 
 _state = {"top_level": False}
 
 
 def covers(name):
     """True when the module `name` belongs to pip's HTTP stack in this process."""
-    for root in BUNDLED:
-        if name == root or name.startswith(root + "."):
-            return True
+    if name[:12] == "pip._vendor.":
+        return name[12:].partition(".")[0] in TOP_LEVEL
     return name.partition(".")[0] in TOP_LEVEL and uses_top_level()
 
 
@@ -38,9 +36,9 @@ def uses_top_level():
 
 def is_urllib3(name):
     """True for the package urllib3 itself, wherever this pip keeps it."""
-    return covers(name) and name.rpartition(".")[2] == "urllib3"
+    return name.endswith("urllib3") and name.rpartition(".")[2] == "urllib3" and covers(name)
 
 
 def is_pyopenssl_bridge(name):
     """True for urllib3's module that puts PyOpenSSL in the place of `ssl`."""
-    return covers(name) and name.endswith(".contrib.pyopenssl")
+    return name.endswith(".contrib.pyopenssl") and covers(name)

@@ -55,10 +55,13 @@ class Substitution(object):
         return getattr(self._thread, "depth", 0)
 
     def _make_importer(self, original):
+        modules = self._modules
+
+        # Pip's stack and all that it imports come here thousands of times: what is not about `ssl` is passed on at once.
         def __import__(name, globals=None, locals=None, fromlist=(), level=_DEFAULT_LEVEL):
-            if level <= 0 and name in self._modules and self._depth() and globals is not None:
+            if name in modules and level <= 0 and self._depth() and globals is not None:
                 if self._accepts(globals.get("__name__") or ""):
-                    return self._modules[name]
+                    return modules[name]
             return original(name, globals, locals, fromlist, level)
 
         return __import__

@@ -13,8 +13,9 @@ _BLOCK = 1 << 14  # bytes; one TLS record
 
 def enable():
     """Make the transport of the urllib3 that has just been imported fit for Python 2. Never raises."""
-    for name, module in list(sys.modules.items()):
-        if name.endswith("urllib3.util.ssltransport") and hasattr(module, "SSLTransport"):
+    for place in ("pip._vendor.", ""):
+        module = sys.modules.get(place + "urllib3.util.ssltransport")
+        if hasattr(module, "SSLTransport"):
             module.SSLTransport.sendall = _sendall
             module.SSLTransport.makefile = _makefile
 
