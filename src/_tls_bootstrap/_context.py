@@ -3,7 +3,7 @@
 
 import sys
 
-from . import _compat, _core, _late, _policy, _trust
+from . import _compat, _core, _late, _policy
 from ._compat import bytes_argument, encode_hostname, native_ascii, path_argument, path_result
 from ._constants import (
     CERT_NONE,
@@ -275,7 +275,7 @@ class SSLContext(_Base):
 
     def set_default_verify_paths(self):
         """Loads the certificate authorities of get_default_verify_paths()."""
-        _trust.load_into(self)
+        _late.load("_trust").load_into(self)
 
     def load_default_certs(self, purpose=Purpose.SERVER_AUTH):
         """Loads the certificate authorities that the system trusts for a purpose."""

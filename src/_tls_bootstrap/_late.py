@@ -41,6 +41,12 @@ def remember(directory):
             _files[_PACKAGE + "." + part] = (name, _state(name))
 
 
+def is_there(name):
+    """Whether the part `name` was there, and not empty, when the package was imported."""
+    file, state = _files.get(_PACKAGE + "." + name, ("", None))
+    return bool(state and state.st_size) or not _files
+
+
 def load(name):
     """The part `name` of this package as a module.
 
@@ -91,7 +97,7 @@ def refuse_replaced(before=()):
 
 def _present():
     """The qualified names of the parts that are imported."""
-    return [name for name in _files if sys.modules.get(name) is not None]
+    return list(filter(sys.modules.get, _files))  # a loop of the interpreter takes ten times as long, at each import
 
 
 def _state(file):

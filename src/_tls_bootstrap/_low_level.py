@@ -14,9 +14,7 @@ def _decode_certificate(path):
 def _make():
     """A module with the C half's names, with its exceptions, and that takes str for paths."""
     module = type(_core)("_tls_bootstrap._ssl", _core.__doc__)
-    for name in dir(_core):
-        if not name.startswith("__"):
-            setattr(module, name, getattr(_core, name))
+    vars(module).update((name, value) for name, value in vars(_core).items() if name[:2] != "__")
     for cls in _errors.FAMILY:
         setattr(module, cls.__name__, cls)
     module._test_decode_cert = _decode_certificate

@@ -143,15 +143,14 @@ def resolve(name):
 def listing():
     """What dir() of the package shows: bound names and those still to be resolved."""
     names = set(vars(_package))
-    names.update(name for name in _home_of if _exists(name))
-    names.update(name for name in dir(_core) if name.startswith(CONSTANT_PREFIXES))
+    for home, held in _HOMES.items():
+        if _late.is_there(home):
+            names.update(held)
+    prefixes = tuple(prefix for prefix in CONSTANT_PREFIXES if _late.is_there(_ENUMERATIONS[prefix]))
+    names.update(name for name in vars(_core) if name.startswith(prefixes))
+    if sys.version_info[0] == 2:
+        names.discard("ipaddress")
     return sorted(names)
-
-
-def _exists(name):
-    if name == "ipaddress":
-        return sys.version_info[0] > 2
-    return True
 
 
 def _with_getattr(package):
