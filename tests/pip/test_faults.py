@@ -337,6 +337,25 @@ def test_byte_code_from_elsewhere_is_not_executed(make, version):
     assert (done.stdout.strip(), done.stderr, planted.exists()) == ("TlsBootstrapPipFinder", "", False)
 
 
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut off"])
+@pytest.mark.parametrize("version, pip_version", [("3.10", "26.3"), ("3.13", "25.1.1"), ("3.9", "20.3.4"), ("2.7", "20.3.4")])
+def test_names_that_are_looked_up_in_a_list_are_missed_when_they_are_taken(make, pip, version, pip_version, damage):
+    """A file of the module that only recent pips need: they go on with ssl, the others see no difference."""
+    installation = make(version).add_pip(pip_version).add_module().add_hook()
+    part = installation.core.with_name("_versions.py")
+    if damage == "missing":
+        part.unlink()
+    else:
+        part.write_text("" if damage == "empty" else "# SPDX-License-Identifier: Apache-2.0\n", encoding="ascii")
+    run = pip(installation, "-v", *DOWNLOAD)
+    if damage == "cut off" and pip_version != "26.3":
+        assert run.code == 0, run.err
+        return
+    run.assert_none_ours()
+    (line,) = [line for line in run.err.splitlines() if line.startswith("tls-bootstrap: ")]
+    assert line.startswith("tls-bootstrap: pip goes on with ssl: ") and ("lacks TLSVersion" in line or "_versions" in line)
+
+
 UNTOLD = """
 import sys
 line, site = sys.argv[1:]

@@ -8,7 +8,7 @@ waits for ever for a module that another thread is just importing, so `find_spec
 import sys
 import threading
 
-from . import audit, program, stack
+from . import audit, program, replacement, stack
 from .ladder import PYOPENSSL, STANDARD, TLS_BOOTSTRAP, inject_pyopenssl, ladder
 from .substitution import Substitution
 
@@ -16,7 +16,7 @@ if sys.version_info[0] == 2:
     from . import transport
 
 _replacements = {}
-_substitution = Substitution(_replacements, stack.covers)
+_substitution = Substitution(_replacements, stack.covers, replacement.demand)
 _thread = threading.local()  # parts: the names imported within this thread's import; plain: that goes without ours
 _python2_busy = set()
 

@@ -19,6 +19,9 @@ NAMES = (
     " SSLSocket SSLSyscallError SSLWantReadError SSLWantWriteError SSLZeroReturnError TLSVersion"
     " VERIFY_X509_PARTIAL_CHAIN VERIFY_X509_STRICT create_default_context match_hostname wrap_socket"
 ).split()
+# Those of NAMES that only pips from 2023 on take. Each makes an enumeration, which costs the others as much as a tenth of
+# loading all: it is asked whether they are listed, and `demand` asks again when they are taken.
+LATE_NAMES = frozenset(("TLSVersion", "VERIFY_X509_PARTIAL_CHAIN", "VERIFY_X509_STRICT"))
 CONTEXT_NAMES = (
     "cert_store_stats check_hostname get_ca_certs get_ciphers hostname_checks_common_name"
     " load_cert_chain load_default_certs load_verify_locations maximum_version minimum_version options"
@@ -88,9 +91,19 @@ def _import_from_own_directory(finder):
         finder.names = names
 
 
+def demand(module, names):
+    """Raise Unusable unless those of the names that were only looked up in a list can be had."""
+    for name in LATE_NAMES.intersection(names):
+        try:
+            getattr(module, name)
+        except Exception as error:  # its file is damaged, say: not an ImportError, which urllib3 would take for an old `ssl`
+            raise Unusable("%s lacks %s (%s)" % (module.__file__, name, error))
+
+
 def probe(module, low_level):
     """Raise Unusable unless the modules have all that the pips of every era take from `ssl` and `_ssl`."""
-    missing = [name for name in NAMES if not hasattr(module, name)]
+    late = LATE_NAMES.intersection(dir(module))
+    missing = [name for name in NAMES if name not in late and not hasattr(module, name)]
     missing += ["_ssl.%s" % name for name in ("ENCODING_DER", "flavour") if not hasattr(low_level, name)]
     parts = [(module, "SSLContext", CONTEXT_NAMES)]
     parts += [(module, owner, CONNECTION_NAMES) for owner in ("SSLSocket", "SSLObject")]

@@ -22,11 +22,13 @@ class Substitution(object):
 
     modules -- {"ssl": module, "_ssl": module}
     accepts -- function(importer's __name__) -> True if the importer is to get ours
+    demand  -- function(module, names), called before an importer takes names from ours; what it raises, the import raises
     """
 
-    def __init__(self, modules, accepts):
+    def __init__(self, modules, accepts, demand):
         self._modules = modules
         self._accepts = accepts
+        self._demand = demand
         self._thread = threading.local()  # depth: how often this thread has entered
         self._lock = threading.Lock()
         self._users = 0
@@ -61,6 +63,8 @@ class Substitution(object):
         def __import__(name, globals=None, locals=None, fromlist=(), level=_DEFAULT_LEVEL):
             if name in modules and level <= 0 and self._depth() and globals is not None:
                 if self._accepts(globals.get("__name__") or ""):
+                    if fromlist:
+                        self._demand(modules[name], fromlist)
                     return modules[name]
             return original(name, globals, locals, fromlist, level)
 
