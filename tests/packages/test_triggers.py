@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a package changes pip, the recorded check is marked stale, silently."""
+"""Installed packages on a living system: pip changes under them, and an administrator switches the hook off."""
 
+import json
+import os
 import re
 
 from conftest import WORK
@@ -55,12 +57,18 @@ def uninstall(system):
     system.root.run(name)
 
 
-def test_an_update_of_pip_marks_the_record_stale(system, published_repositories):
-    update = vendor_update(system)
+def install_ours(system, published_repositories):
+    if set(system.names) <= set(system.manager.installed()):
+        return
     with repository.served(published_repositories) as url:
         system.manager.add_repository(published_repositories, url)
         system.manager.refresh()
         system.manager.install(system.names)
+
+
+def test_an_update_of_pip_marks_the_record_stale(system, published_repositories):
+    update = vendor_update(system)
+    install_ours(system, published_repositories)
     output = install(system, update)
     assert not (system.root.path / STALE).exists(), "there is no record that could be stale"
     # The trigger's own lines name the package; it prints nothing itself.
@@ -75,3 +83,49 @@ def test_an_update_of_pip_marks_the_record_stale(system, published_repositories)
 
     system.root.run(["/usr/bin/tls-bootstrap", "check", "--quiet", "--record", "--pip", PIPS[system.manager.name]])
     assert not (system.root.path / STALE).exists(), "a new record is not stale"
+
+
+def check(system):
+    """(exit status, report of the pip of Python 2.7)."""
+    words = ["/usr/bin/tls-bootstrap", "check", "--json", "--pip", PIPS[system.manager.name]]
+    done = system.root.run(words, check=False)
+    (target,) = json.loads(done.output)["targets"]
+    return done.status, target
+
+
+def test_the_file_of_the_administrator_switches_every_pip_off(system, published_repositories):
+    install_ours(system, published_repositories)
+    assert check(system)[0] == 0
+    system.root.run(["mkdir", "/etc/tls-bootstrap"])
+    system.root.run(["touch", "/etc/tls-bootstrap/disabled"])
+    status, target = check(system)
+    assert (status, target["verdict"], target["reason"]) == (2, "not used", "/etc/tls-bootstrap/disabled exists")
+    assert "off switches   /etc/tls-bootstrap/disabled (everybody)" in system.root.run(["/usr/bin/tls-bootstrap", "status"]).output
+    system.root.run(["rm", "-r", "/etc/tls-bootstrap"])
+    assert check(system)[0] == 0
+
+
+def test_a_binary_that_is_not_the_packages_gets_no_0(system, published_repositories):
+    """It works and exports what the server exports, but it is not what was installed, says the package database."""
+    install_ours(system, published_repositories)
+    status, target = check(system)
+    assert status == 0
+    core = system.root.path / target["connections"][0]["core"].lstrip("/")
+    content, times = core.read_bytes(), core.stat()
+    core.write_bytes(content + b"\0")
+    status, target = check(system)
+    assert (status, target["verdict"]) == (1, "broken")
+    (point,) = [point for point in target["points"] if point["ok"] is False]
+    assert point["text"].startswith("the file mapped in pip's process is the installed one")
+    assert point["detail"] == "the package database says that the file was changed"
+    core.write_bytes(content)
+    os.utime(core, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert check(system)[0] == 0
+
+
+def test_the_check_finds_the_pips_of_both_pythons_by_itself(system, published_repositories):
+    install_ours(system, published_repositories)
+    done = system.root.run(["/usr/bin/tls-bootstrap", "check", "--json"], check=False)
+    targets = json.loads(done.output)["targets"]
+    assert {target["python_version"][0] for target in targets if target["pip"]} >= {"2"}
+    assert len({target["python"] for target in targets}) == len(targets) >= 2

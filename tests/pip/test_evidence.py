@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "command"))
 
 from tls_bootstrap_command import check, cli, evidence, interpreters, processes, record  # noqa: E402
 from tls_bootstrap_command.children import elf  # noqa: E402
+from tls_bootstrap_command.errors import CommandError  # noqa: E402
 
 NONCE, OTHER_NONCE = "ab" * 32, "cd" * 32
 WHEEL = "/files/wheel.whl"
@@ -162,6 +163,13 @@ def test_the_record_tells_whether_pip_has_changed_since(tmp_path, monkeypatch):
     record.write([make_report(modified=1001)], 0)
     assert not record.is_marked_stale()
     assert record.change(record.read(), make_report(modified=1001).interpreter) is None
+
+
+def test_a_record_that_cannot_be_written_is_one_clear_error(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(record.files, "STATE", str(tmp_path / "file" / "state"))
+    with pytest.raises(CommandError, match=rf"^--record: {tmp_path}/file/state: .*; run it as root$"):
+        record.write([make_report()], 0)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"other": 1}'])
