@@ -3,11 +3,12 @@
 
 import pytest
 from conftest import WORK
+from core.install import HOOK_LINE
 from openssl import cache
 from toolkit import mounts, roots
 from toolkit.pip_matrix.installations import HOOK
 
-PTH = "_tls_bootstrap_pip.pth"
+PTH = HOOK_LINE[3]
 #: Manager -> root, where its Python finds modules, and what is run: its own programs and others that are made of Python.
 SYSTEMS = {
     "apt": (
@@ -33,7 +34,7 @@ def test_the_systems_own_programs_work_as_before(as_root, manager):
         try:
             before = [root.run(command) for command in commands]
             for site in sites:
-                root.write(f"{site}/{PTH}", (HOOK / PTH).read_bytes())
+                root.write(f"{site}/{PTH}", (HOOK / HOOK_LINE[2 if "/python2" in site else 3]).read_bytes())
                 assert not list((root.path / site[1:]).glob("_tls_bootstrap*[!h]"))
             after = [root.run(command) for command in commands]
             assert [done.output for done in after] == [done.output for done in before]
