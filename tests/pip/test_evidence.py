@@ -13,9 +13,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "command"))
 
-from tls_bootstrap_command import check, cli, evidence, interpreters, processes, record  # noqa: E402
-from tls_bootstrap_command.children import elf  # noqa: E402
-from tls_bootstrap_command.errors import CommandError  # noqa: E402
+from tls_bootstrap_command import check, cli, evidence, interpreters, processes, record  # noqa: E402  (needs the path set above)
+from tls_bootstrap_command.children import elf  # noqa: E402  (needs the path set above)
+from tls_bootstrap_command.errors import CommandError  # noqa: E402  (needs the path set above)
 
 NONCE, OTHER_NONCE = "ab" * 32, "cd" * 32
 WHEEL = "/files/wheel.whl"

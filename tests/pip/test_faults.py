@@ -119,6 +119,7 @@ FAULTS = [
     raises,
     raises_in_c,
     *map(lacks_in_c, (b"do_handshake", b"invalidate", b"get_unverified_chain", b"_set_alpn_protocols", b"set_ciphers", b"flavour")),
+    lacks_in_c(b"is_plain_hostname"),
     lacks_a_name,
     lacks_one_name,
     unreadable,

@@ -32,7 +32,7 @@ def refusal(module, low_level=_tls_bootstrap._ssl):
 
 whole = _tls_bootstrap
 answers = {"": refusal(whole)}
-for name in "ENCODING_DER", "flavour":
+for name in "ENCODING_DER", "flavour", "is_plain_hostname":
     answers["_ssl." + name] = refusal(whole, Lacking(whole._ssl, [name]))
 for owner, names in hook.CORE_NAMES:
     for name in names:

@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "command"))
 
 from tls_bootstrap_command import files, interpreters, record, status  # noqa: E402  (needs the path set above)
-from tls_bootstrap_command.guest import Guest, Workshop  # noqa: E402
+from tls_bootstrap_command.guest import Guest, Workshop  # noqa: E402  (needs the path set above)
 
 #: As many as RHEL 8 has.
 VERSIONS = ("2.7", "3.6", "3.8", "3.9", "3.11", "3.12")

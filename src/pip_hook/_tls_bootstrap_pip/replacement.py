@@ -104,7 +104,7 @@ def probe(module, low_level):
     """Raise Unusable unless the modules have all that the pips of every era take from `ssl` and `_ssl`."""
     late = LATE_NAMES.intersection(dir(module))
     missing = [name for name in NAMES if name not in late and not hasattr(module, name)]
-    missing += ["_ssl.%s" % name for name in ("ENCODING_DER", "flavour") if not hasattr(low_level, name)]
+    missing += ["_ssl.%s" % name for name in ("ENCODING_DER", "flavour", "is_plain_hostname") if not hasattr(low_level, name)]
     parts = [(module, "SSLContext", CONTEXT_NAMES)]
     parts += [(module, owner, CONNECTION_NAMES) for owner in ("SSLSocket", "SSLObject")]
     parts += [(low_level, owner, names) for owner, names in CORE_NAMES]
