@@ -71,15 +71,20 @@ def examine_control(gate: Gate) -> Verdict | None:
     return Verdict(gate.name, "control", unseen, found.findings)
 
 
+def tell_findings(verdicts: list[Verdict]) -> None:
+    """Print what is wrong, a line each."""
+    for verdict in verdicts:
+        for finding in verdict.findings:
+            print(f"  {verdict.gate}, {verdict.build}: {finding}", flush=True)
+
+
 def run_gate(gate: Gate, chosen: list[Build], with_control: bool) -> list[Verdict]:
     """All verdicts of one gate, each printed when it is known."""
     started = time.monotonic()
     verdicts = [verdict for build in chosen if (verdict := examine(gate, build))]
     if with_control and (control := examine_control(gate)):
         verdicts.append(control)
-    for verdict in verdicts:
-        for finding in verdict.findings:
-            print(f"  {gate.name}, {verdict.build}: {finding}", flush=True)
+    tell_findings(verdicts)
     path = record(gate.name, verdicts)
     bad = sum(not verdict.holds for verdict in verdicts)
     what = f"{bad} of {len(verdicts)} FAILED" if bad else f"{len(verdicts)} verdicts, all as they must be"
@@ -132,6 +137,7 @@ def main(arguments: list[str]) -> int:
         memory = f", import adds at most {kib} KiB of resident memory (Python {where})" if where else ""
         print(f"{tree.label}: {tree.binary.stat().st_size} bytes, glibc {binary.glibc_floor(tree.binary)}{memory}")
     print(table(verdicts, [tree.label for tree in trees]))
+    tell_findings(verdicts)  # again, for whoever has the end of a log only
     bad = sum(not verdict.holds for verdict in verdicts)
     print(f"{len(verdicts)} verdicts, {bad} bad" if bad else f"{len(verdicts)} verdicts, all as they must be")
     return 1 if bad else 0
