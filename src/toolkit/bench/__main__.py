@@ -41,8 +41,8 @@ class Effort:
     connections: tuple[int, ...]
 
 
-FULL = Effort(False, 5, 6, 0.004, 7, 6, 300, 15, (1, 16, 256, 1024), (100, 1000, 10000))
-QUICK = Effort(True, 3, 4, 0.004, 3, 4, 100, 5, (1, 64), (100, 1000))
+FULL = Effort(False, 5, 6, 0.004, 7, 6, 300, 9, (1, 16, 256, 1024), (100, 1000, 10000))
+QUICK = Effort(True, 3, 4, 0.004, 3, 4, 100, 3, (1, 64), (100, 1000))
 
 #: Parts measured by standing processes.
 STANDING: dict[str, Callable[[bool], Any]] = {

@@ -19,7 +19,7 @@ from toolkit import wheels
 from toolkit.bench import callgrind, setup
 from toolkit.bench.fresh import cpu_of
 from toolkit.bench.goals import Goal
-from toolkit.bench.rounds import Series
+from toolkit.bench.rounds import Series, beside_reference
 from toolkit.bench.workers import Contender
 from toolkit.index import Index
 from toolkit.pip_matrix.installations import Installation
@@ -53,14 +53,21 @@ def _goals(prefix: str) -> Iterator[Goal]:
 
 
 def downloads(rounds: int) -> list[Series]:
-    """CPU ms of a whole `pip download`, in turns."""
+    """CPU ms of a whole `pip download`: with the hook between two without it, where these take about as long."""
     made = {name: Series(name, "ms") for name in (USUAL, ALONE)}
     with _index() as served:
         for pip, python in PIPS:
-            cases = list(_cases(served, pip, python, cpu_of))
-            for number in range(rounds):
-                for name, kind, spend in cases if number % 2 == 0 else reversed(cases):
-                    made[name].samples.setdefault(Contender(kind, f"pip {pip} on {python}"), []).append(spend())
+            print(f"bench: {rounds} rounds of pip download by pip {pip} on {python}", flush=True)
+            cases = {(name, kind): spend for name, kind, spend in _cases(served, pip, python, cpu_of)}
+            with_it, without = (Contender(kind, f"pip {pip} on {python}") for kind in (WITH, WITHOUT))
+            for _ in range(rounds):
+                for name, series in made.items():
+
+                    def ask(who: Contender, cases: dict[tuple[str, str], Callable[[], float]] = cases, name: str = name) -> float:
+                        return cases[name, who.kind]()
+
+                    for who, value in beside_reference([with_it], ask, 1, without).items():
+                        series.samples.setdefault(who, []).append(value)
     return list(made.values())
 
 

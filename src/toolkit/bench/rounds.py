@@ -123,8 +123,10 @@ def run(measurements: Sequence[Measurement], crew: Crew, rounds: int, tries: int
     return list(made.values())
 
 
-def beside_reference(order: Iterable[Contender], ask: Callable[[Contender], float], tries: int) -> dict[Contender, float]:
-    """The speed of each contender in one round.
+def beside_reference(
+    order: Iterable[Contender], ask: Callable[[Contender], float], tries: int, reference: Contender = REFERENCE
+) -> dict[Contender, float]:
+    """The speed (or the cost) of each contender in one round.
 
     The reference is asked before and after each sample of another contender, and the sample is divided by the mean of
     the two. Where these differ the machine changed its speed meanwhile, often by half on one that others use, and the
@@ -132,21 +134,21 @@ def beside_reference(order: Iterable[Contender], ask: Callable[[Contender], floa
     such ratios, times the reference's median speed, is a contender's speed; if the machine was never steady, that of
     all ratios.
     """
-    others = [who for who in order if who != REFERENCE]
+    others = [who for who in order if who != reference]
     steady: dict[Contender, list[float]] = {who: [] for who in others}
     taken: dict[Contender, list[float]] = {who: [] for who in others}
-    speeds = [ask(REFERENCE)]
+    speeds = [ask(reference)]
     for _ in range(tries * PATIENCE):
         for who in [each for each in others if len(steady[each]) < tries]:
             value = ask(who)
-            speeds.append(ask(REFERENCE))
+            speeds.append(ask(reference))
             before, after = speeds[-2:]
             taken[who].append(value / math.sqrt(before * after))
             if abs(before - after) <= STEADY * max(before, after):
                 steady[who].append(taken[who][-1])
         others.reverse()
     own = statistics.median(speeds)
-    return {REFERENCE: own, **{who: own * statistics.median(steady[who] or taken[who]) for who in others}}
+    return {reference: own, **{who: own * statistics.median(steady[who] or taken[who]) for who in others}}
 
 
 def _take_part(measurement: Measurement, crew: Crew, series: Series) -> None:
