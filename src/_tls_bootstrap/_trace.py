@@ -82,18 +82,14 @@ def _nonce(descriptor):
 
 
 def _facts(connection, nonce):
-    cipher = connection.cipher()
+    """What proves a connection, who made it, and versions: nothing that tells whom it was made with."""
     return {
         "exporter": _exporter(connection, nonce),
-        "side": "server" if connection.server_side else "client",
         "pid": os.getpid(),
         "protocol": connection.version(),
-        "cipher": cipher[0] if cipher else None,
-        "group": connection.group(),
         "module": os.path.join(os.path.dirname(os.path.abspath(__file__)), "__init__.py"),
         "core": _core.__file__,
         "openssl": _core.OPENSSL_VERSION,
-        "flavour": _core.flavour,
         "version": __version__,
         "python": "%d.%d.%d" % sys.version_info[:3],
     }

@@ -184,11 +184,10 @@ class _Trial:
         carriers = [connection for connection in served if wheel in connection["files"]]
         traced = [json.loads(line) for line in trace.read_text().splitlines()[1:]]
         ours = {
-            line["exporter"]: line for line in traced
-            if line["side"] == "client" and line["module"].startswith(f"{pip.site}/_tls_bootstrap/")
+            line["exporter"]: line for line in traced if line["module"].startswith(f"{pip.site}/_tls_bootstrap/")
         }
         pairs = [(connection, ours[connection["exporter"]]) for connection in carriers if connection["exporter"] in ours]
-        agreed = all(there[key] == here[key] for there, here in pairs for key in ("protocol", "cipher", "group"))
+        agreed = all(there["protocol"] == here["protocol"] for there, here in pairs)
         last = carriers[-1] if carriers else {}
         return Download(
             pip=pip.label, index=name, state=state, user=user,

@@ -198,8 +198,8 @@ LIAR = """
             if path:
                 with open(path, "a") as stream:
                     stream.write(json.dumps({{
-                        "exporter": "00" * 32, "side": "client", "pid": os.getpid(), "protocol": made.version(),
-                        "cipher": made.cipher()[0], "group": "X25519MLKEM768", "module": __file__, "core": {core!r},
+                        "exporter": "00" * 32, "pid": os.getpid(), "protocol": made.version(),
+                        "module": __file__, "core": {core!r},
                     }}) + "\\n")
             return made
 """

@@ -25,8 +25,8 @@ def served(exporter, path=WHEEL, pid=7):
     return {"requests": [path] if path else [], "error": None, "exporter": exporter, "client_pid": pid}
 
 
-def trace(*exporters, nonce=NONCE, pid=7, side="client"):
-    lines = [json.dumps({"exporter": value, "side": side, "pid": pid}) for value in exporters]
+def trace(*exporters, nonce=NONCE, pid=7):
+    lines = [json.dumps({"exporter": value, "pid": pid}) for value in exporters]
     return evidence.parse_trace(evidence.header(nonce) + "\n".join(lines).encode() + b"\n", NONCE)
 
 
@@ -40,7 +40,6 @@ def test_equal_exporter_values_of_all_connections_prove_use():
         ([served("22")], trace("33")),  # another connection
         ([served("22")], trace()),  # no trace
         ([served("22")], trace("22", nonce=OTHER_NONCE)),  # a stale trace
-        ([served("22")], trace("22", side="server")),
         ([served("22")], trace("22", pid=8)),  # the trace of another process
         ([served("22", pid=8)], trace("22")),  # another process was connected
         ([served("22", pid=8)], trace("22", pid=8)),  # pip let another process do all of it
@@ -56,7 +55,7 @@ def test_anything_less_proves_nothing(connections, entries):
 
 
 def test_a_damaged_trace_is_no_error():
-    data = evidence.header(NONCE) + b'\xff\n[1]\n{"side": "client"\n"x"\n'
+    data = evidence.header(NONCE) + b'\xff\n[1]\n{"exporter": "22"\n"x"\n'
     assert evidence.parse_trace(data, NONCE) == []
 
 

@@ -132,7 +132,7 @@ LIARS = {
             keep(body)
             with open(os.environ["TLS_BOOTSTRAP_TRACE"], "a") as trace:
                 for _ in range(2):
-                    trace.write(json.dumps({"exporter": "00" * 32, "side": "client", "pid": os.getpid()}) + "\\n")
+                    trace.write(json.dumps({"exporter": "00" * 32, "pid": os.getpid()}) + "\\n")
             sys.exit(0)
         become_pip()
     """,

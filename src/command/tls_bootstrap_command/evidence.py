@@ -25,7 +25,7 @@ def parse_trace(data, nonce):
             entry = json.loads(line)
         except ValueError:
             continue
-        if isinstance(entry, dict) and entry.get("side") == "client":
+        if isinstance(entry, dict):
             connections.append(entry)
     return connections
 

@@ -107,7 +107,7 @@ def _ask(interpreter, workshop, index):
     entries = evidence.parse_trace(workshop.read(os.path.join(name, "trace"), TRACE_LIMIT), nonce)
     if not entries:
         return outcome, None
-    agreed = sorted(set(" ".join(filter(None, (e.get("protocol"), e.get("group"), e.get("cipher")))) for e in entries))
+    agreed = sorted(set(str(entry.get("protocol")) for entry in entries))
     ended = "it downloaded" if outcome.code == 0 else "and then %s" % outcome.failure()
     return outcome, "%d connections by pip's own trace: %s; %s" % (len(entries), ", ".join(agreed), ended)
 

@@ -79,8 +79,8 @@ def match(connections: Sequence[Connection], trace: Sequence[dict[str, Any]], co
     unfinished = [connection for connection in connections if not connection.handshake]
     if unfinished:
         return f"{len(unfinished)} connections without a finished handshake: {unfinished[0].error}"
-    ours = [line for line in trace if line.get("side") == "client" and line.get("core") == core]
-    facts = ("exporter", "protocol", "cipher", "group")
+    ours = [line for line in trace if line.get("core") == core]
+    facts = ("exporter", "protocol")
     seen = collections.Counter(tuple(getattr(connection, name) for name in facts) for connection in connections)
     told = collections.Counter(tuple(line.get(name) for name in facts) for line in ours)
     if seen != told:
