@@ -3,9 +3,10 @@
  *
  * The bytes wait in a queue of chunks that lives on its own: an SSL holds a reference to the queue,
  * so the Python object may be dropped first, shared between connections, or serve as incoming and
- * outgoing at once.  Each byte is copied at most once: an exact bytes object that is written is
- * kept by reference, and a bytes object of the predicted ciphertext length is reserved before
- * OpenSSL writes, filled in place, and handed out by read().
+ * outgoing at once.  A byte is copied only between OpenSSL and the queue: an exact bytes object that is written
+ * is kept by reference, and a bytes object of the predicted ciphertext length is reserved before
+ * OpenSSL writes, filled in place, and handed out by read().  Only where a large object has mostly been
+ * read its rest moves into memory of its own.
  *
  * BIO callbacks run without the GIL.  They use no Python API and drop no reference: space is
  * reserved before them, and consumed objects wait in `spent` for the next call that has the GIL. */

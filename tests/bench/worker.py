@@ -4,7 +4,7 @@
     python worker.py MODULE CERTIFICATES
 
 Reads one command a line and answers each with one line of JSON; the commands are those of reference.c, and
-`grow` and `share`, which only the module itself is asked for. Runs on 2.7 and 3.4 or later. A module that cannot be
+`grow`, `share` and `copy`, which only the module itself is asked for. Runs on 2.7 and 3.4 or later. A module that cannot be
 told which suites or groups of TLS 1.3 to use takes them from the file that OPENSSL_CONF names.
 """
 
@@ -484,6 +484,15 @@ class Worker(object):
 
         apart = at_once(*[lambda each=each: self.api.transfer(each, data, count) for each in ends])
         return {"apart": apart, "together": at_once(write, write)}
+
+    def copy(self, version, suite, length):
+        """Bytes copied (copies.c) for each byte of a write and its reads."""
+        ends, data = self._standing_pair(version, suite), b"x" * int(length)
+        copied = importlib.import_module("ctypes").CDLL(None).tls_bootstrap_copied
+        self.api.transfer(ends, data, 1)
+        before = copied()
+        self.api.transfer(ends, data, 8)
+        return {"value": (copied() - before) / 8.0 / len(data)}
 
     def grow(self, megabytes):
         """Puts so much ciphertext into a MemoryBIO before any of it is read."""
