@@ -7,6 +7,7 @@ Each test blocks for ever if they do not: what is waited for can only be done by
 import errno
 import os
 import socket
+import sys
 import threading
 
 import pytest
@@ -126,3 +127,48 @@ def test_handshaking_in_memory(certificates, tmpdir, step):
     assert not reader.is_alive()
     assert pair.to_client.pending
     os.close(descriptor)
+
+
+@pytest.fixture
+def no_turns():
+    """Until the test ends no thread's turn ends by itself: another one runs where this one gives the GIL up."""
+    if sys.version_info[0] == 2:
+        before, put = sys.getcheckinterval(), sys.setcheckinterval
+        put(1 << 30)
+    else:
+        before, put = sys.getswitchinterval(), sys.setswitchinterval
+        put(1000.0)
+    yield
+    put(before)
+
+
+def waiting_thread():
+    """A thread that waits for an event, and the list in which it leaves a mark once it has the GIL again."""
+    start, marks = threading.Lock(), []
+    start.acquire()
+
+    def leave_mark():
+        with start:
+            marks.append(True)
+
+    thread = threading.Thread(target=leave_mark)
+    thread.start()
+    return start, marks, thread
+
+
+def test_a_record_in_memory_is_not_worth_it_and_more_are(certificates, no_turns, version):
+    """The threshold: one record's work is done with the GIL, longer writes without it."""
+    contexts = peers.client_context(certificates, version), peers.server_context(certificates.localhost)
+    pair = peers.MemoryPair(*contexts).handshake()
+    record, more = b"x" * 16384, b"x" * 16385
+    start, marks, thread = waiting_thread()
+    start.release()
+    for _ in range(5000):
+        pair.client.write(record)
+        assert pair.server.read(16384) == record
+    kept = not marks
+    while not marks:
+        pair.client.write(more)
+        pair.to_server.read()
+    thread.join(peers.LIMIT)
+    assert kept
