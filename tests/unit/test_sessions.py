@@ -3,6 +3,7 @@
 
 import pytest
 
+import heap
 import _tls_bootstrap as tls
 from peers import MemoryPair, Server, client_context, echo, hang_up, server_context
 
@@ -84,6 +85,15 @@ def test_sessions_compare_by_identifier(contexts):
 def test_sessions_cannot_be_made():
     with pytest.raises(TypeError):
         tls.SSLSession()
+
+
+def test_a_session_is_shared_and_not_copied(contexts):
+    end = MemoryPair(*contexts).handshake().client
+    end.session
+    before = heap.allocated()
+    kept = [end.session for _ in range(1000)]
+    assert heap.allocated() - before < 1000 * 200
+    assert len(set(map(id, kept))) == 1000  # these are objects of their own around it
 
 
 def test_over_sockets(certificates, contexts):
