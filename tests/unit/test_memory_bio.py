@@ -7,6 +7,7 @@ import weakref
 
 import pytest
 
+import heap
 import peers
 
 import _tls_bootstrap as tls
@@ -136,3 +137,38 @@ class TestReadsFromAnEmptyQueue(object):
         assert pair.client.read(2) == b"12"
         assert pair.to_client.pending == 0
         assert pair.client.read(10) == b"3456"
+
+
+class TestMemory(object):
+    """What a queue keeps is at most twice what waits in it, and 64 KiB; docs/performance.md tells the two exceptions."""
+
+    def check(self, before, bio):
+        kept, waits = heap.allocated() - before, bio.pending
+        assert kept <= 2 * waits + 65536, "%d bytes for %d" % (kept, waits)
+
+    @pytest.mark.parametrize("piece", [1, 600, 20000, 1 << 22])
+    def test_of_what_a_program_writes(self, piece):
+        total = 1 << 22
+        data = b"x" * piece
+        count = total // piece
+        before = heap.allocated()
+        bio = tls.MemoryBIO()
+        for number in range(count):
+            bio.write(str(number % 10).encode("ascii") + data[1:])  # each an object of its own
+        self.check(before, bio)
+        for left in (total // 2, 70000, 1000, 0):
+            bio.read(max(bio.pending - left, 0))
+            self.check(before, bio)
+
+    @pytest.mark.parametrize("length", [100, 1024, 16384, 300000])
+    def test_of_what_a_connection_writes(self, certificates, length, version):
+        contexts = peers.client_context(certificates, version), peers.server_context(certificates.localhost, version)
+        pair = peers.MemoryPair(*contexts).handshake()
+        data = b"x" * length
+        before = heap.allocated()
+        for _ in range(3000000 // length):
+            pair.client.write(data)
+        self.check(before, pair.to_server)
+        for left in (100000, 1000, 0):
+            pair.to_server.read(pair.to_server.pending - left)
+            self.check(before, pair.to_server)
