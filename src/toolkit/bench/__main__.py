@@ -70,6 +70,7 @@ def measure(crew: Crew, effort: Effort, parts: set[str]) -> tuple[list[Series], 
         series += fresh.memory(crew, 1, effort.pairs)
     if "growth" in parts:
         extra["growth"] = fresh.growth(crew, effort.megabytes, effort.connections)
+        series += fresh.flatness(extra["growth"])
     if "pip" in parts:
         series += pip.downloads(effort.pip_rounds)
     if "instructions" in parts:
@@ -124,7 +125,8 @@ def main(arguments: list[str]) -> int:
         for who, reason in each.refused.items():
             print(f"not measured: {who} in {each.name}: {reason}")
     reached = sum(each.reached for each in verdicts)
-    print(f"{reached} of {len(verdicts)} goals reached; {found['noise']}")
+    measurable = sum(each.measurable for each in verdicts)
+    print(f"{reached} of {measurable} goals reached, {len(verdicts) - measurable} not measurable; {found['noise']}")
     print(f"bench: {time.monotonic() - started:.0f} s; {data} and {page}")
     return 0
 

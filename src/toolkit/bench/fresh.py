@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from openssl.errors import BuildError
-from toolkit.bench.goals import CONTROL, REFERENCE, VERSIONS
+from toolkit.bench.goals import CONTROL, GROWTH, REFERENCE, VERSIONS
 from toolkit.bench.rounds import Series
 from toolkit.bench.workers import Contender, Crew, Failed
 
@@ -129,3 +129,13 @@ def growth(crew: Crew, megabytes: Sequence[int], connections: Sequence[int]) -> 
                 many.append({"connections": count} | worker.ask(f"connections {count}"))
         found[language] = {"in flight": data, "connections": many}
     return found
+
+
+def flatness(found: Mapping[str, Any]) -> list[Series]:
+    """Of what growth() found: what the largest amount costs for each unit, over the median of the smaller ones."""
+    made = {kind: Series(name, "") for kind, name in GROWTH.items()}
+    for language, kinds in found.items():
+        for kind, steps in kinds.items():
+            *smaller, largest = (step["value"] for step in steps)
+            made[kind].samples[Contender("module", language)] = [largest / statistics.median(smaller)]
+    return list(made.values())

@@ -18,6 +18,9 @@ VERSIONS = ("tls13", "tls12")
 SUITES = ("aes128", "aes256", "chacha20")
 LENGTHS = (1024, 16384, 262144, 1048576)
 
+#: What grows -> the series that tells what the largest amount costs for each unit, over the median of smaller ones.
+GROWTH = {"in flight": "growth in flight", "connections": "growth connections"}
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -37,13 +40,17 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Goal:
-    """`ours` over `other` in a measurement must be at least (or at most) `limit`; without `other`, `ours` itself."""
+    """`ours` over `other` in a measurement must be at least (or at most) `limit`; without `other`, `ours` itself.
+
+    Where `other` itself has less than `needed`, the machine cannot show it.
+    """
 
     measurement: str
     ours: Contender
     other: Contender | None
     limit: float
     at_most: bool = False
+    needed: float = 0.0
 
     def text(self) -> str:
         """Such as "≥ 0.9 of C"."""
@@ -155,7 +162,7 @@ def _limits(kind: str, words: list[str], language: str) -> Iterator[tuple[Conten
 
 
 def fresh_goals(languages: tuple[str, ...]) -> Iterator[Goal]:
-    """The goals for what is measured by processes of their own: imports, contexts, memory, threads."""
+    """The goals for what is measured by processes of their own: imports, contexts, memory, threads, growth."""
     for language in languages:
         module, standard = Contender("module", language), Contender("ssl", language)
         yield Goal("import", module, standard, 0.5 if language == "2.7" else 0.25, at_most=True)
@@ -168,4 +175,6 @@ def fresh_goals(languages: tuple[str, ...]) -> Iterator[Goal]:
             yield Goal(f"memory {version} idle", module, REFERENCE, 1.1, at_most=True)
             if language in CURRENT:
                 yield Goal(f"memory {version} used", module, standard, 0.75, at_most=True)
-        yield Goal("threads", module, REFERENCE, 0.9)
+        yield Goal("threads", module, REFERENCE, 0.9, needed=1.7)
+        for name in GROWTH.values():
+            yield Goal(name, module, None, 1.25, at_most=True)

@@ -19,7 +19,7 @@ from toolkit.bench.rounds import Series, Verdict
 NOISY_SHARE = 0.2
 
 _ROW, _LEFT, _WIDTH = 18, 430, 1000
-_COLOURS = {True: "#2a7d3f", False: "#b3261e"}
+_REACHED, _MISSED, _NOT_MEASURABLE = "#2a7d3f", "#b3261e", "#777777"
 
 
 def machine() -> dict[str, Any]:
@@ -84,7 +84,7 @@ def markdown(found: dict[str, Any], verdicts: Sequence[Verdict]) -> str:
         sign = "≤" if each.goal.at_most else "≥"
         name = " ".join([each.goal.measurement, *each.goal.ours.python.split(" on ")[:-1]])
         row = cells.setdefault((name, opponent, f"{sign} {each.goal.limit:g}"), {})
-        mark = "" if each.reached else " ✗"
+        mark = "" if each.reached else " ✗" if each.measurable else " (not measurable)"
         row[_language(each)] = f"{each.median:.3g} ({each.least:.3g} to {each.greatest:.3g}){mark}"
     lines = [f"{name}: {value}" for name, value in found["machine"].items()]
     lines += [f"{name}: {value}" for name, value in found["versions"].items()]
@@ -125,7 +125,7 @@ def document(series: Sequence[Series], verdicts: Sequence[Verdict], extra: dict[
             {
                 "measurement": each.goal.measurement, "who": str(each.goal.ours), "goal": each.goal.text(),
                 "least": each.least, "median": each.median, "greatest": each.greatest, "reached": each.reached,
-                "noisy": each.noisy,
+                "noisy": each.noisy, "measurable": each.measurable,
             }
             for each in verdicts
         ],
@@ -166,7 +166,7 @@ def _chart(verdicts: Sequence[Verdict]) -> str:
         y = _ROW * (number + 1.5)
         label = html.escape(f"{each.goal.measurement}: {each.goal.ours} {each.goal.text()}")
         low, middle, high = (place(_advantage(each, value)) for value in (each.least, each.median, each.greatest))
-        colour = _COLOURS[each.reached]
+        colour = _REACHED if each.reached else _MISSED if each.measurable else _NOT_MEASURABLE
         parts.append(f'<text x="0" y="{y + 4:.1f}">{label}</text>')
         parts.append(
             f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}" stroke-width="3" opacity="0.4"/>'

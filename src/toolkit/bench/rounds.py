@@ -64,14 +64,17 @@ class Verdict:
     median: float
     greatest: float
     noisy: bool
+    measurable: bool = True
 
     @property
     def reached(self) -> bool:
         """By the median."""
-        return self.goal.reached(self.median)
+        return self.measurable and self.goal.reached(self.median)
 
     def word(self) -> str:
         """For the table."""
+        if not self.measurable:
+            return "not measurable"
         if self.reached:
             return "reached"
         within = self.goal.reached(self.least) or self.goal.reached(self.greatest)
@@ -87,7 +90,8 @@ def judge(goals: Iterable[Goal], series: Iterable[Series]) -> list[Verdict]:
         ratios = found.ratios(goal.ours, goal.other) if found else []
         if found and ratios:
             middle = statistics.median(ratios)
-            verdicts.append(Verdict(goal, found.unit, min(ratios), middle, max(ratios), found.is_noisy()))
+            measurable = goal.other is None or statistics.median(found.samples[goal.other]) >= goal.needed
+            verdicts.append(Verdict(goal, found.unit, min(ratios), middle, max(ratios), found.is_noisy(), measurable))
     return verdicts
 
 

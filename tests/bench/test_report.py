@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `make bench` says of its figures: which goals are reached, what the machine cannot show, whether it is to be trusted."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from toolkit.bench import fresh, report, rounds
+from toolkit.bench.goals import CONTROL, CURRENT, REFERENCE, Goal, bulk, fresh_goals, goals
+from toolkit.bench.rounds import Series
+from toolkit.bench.workers import Contender
+
+OURS = Contender("module", "3.11")
+
+
+def series(name: str, ours: list[float], again: list[float], reference: float = 100.0) -> Series:
+    return Series(name, "MB/s", {REFERENCE: [reference] * len(ours), OURS: ours, CONTROL: again})
+
+
+def written(directory: Path, found: list[Series], wanted: list[Goal]) -> dict[str, str]:
+    """What is written and printed, by the name of the file; the printed table under ""."""
+    verdicts = rounds.judge(wanted, found)
+    document = report.document(found, verdicts, {"versions": {"C": "OpenSSL"}})
+    report.write(directory, document, verdicts)
+    texts = {path.name: path.read_text(encoding="utf-8") for path in directory.iterdir()}
+    return {**texts, "": report.table(verdicts), "noise": document["noise"]}
+
+
+def test_a_table_a_chart_and_json_have_least_median_and_greatest(tmp_path: Path) -> None:
+    found = [series("one", [80.0, 95.0, 97.0], [100.0, 101.0, 99.0]), series("two", [10.0, 20.0, 30.0], [100.0] * 3)]
+    wanted = [Goal("one", OURS, REFERENCE, 0.9), Goal("two", OURS, REFERENCE, 0.5), Goal("nobody did", OURS, REFERENCE, 1.0)]
+    texts = written(tmp_path, found, wanted)
+    lines = [re.split("  +", line) for line in texts[""].splitlines()]
+    assert lines == [
+        ["measurement", "who", "goal", "min", "median", "max", "verdict"],
+        ["one", "module 3.11", "≥ 0.9 of C", "0.800", "0.950", "0.970", "reached"],
+        ["two", "module 3.11", "≥ 0.5 of C", "0.100", "0.200", "0.300", "missed"],
+    ]
+    data = json.loads(texts["bench.json"])
+    assert [(each["least"], each["median"], each["greatest"], each["reached"]) for each in data["goals"]] == [
+        (0.8, 0.95, 0.97, True), (0.1, 0.2, 0.3, False),
+    ]  # fmt: skip
+    assert data["measurements"]["one"]["samples"]["module 3.11"] == [80.0, 95.0, 97.0]
+    assert texts["bench.html"].count("<circle") == 2 and "<svg" in texts["bench.html"]
+    assert "0.95 (0.8 to 0.97)" in texts["bench.md"] and "0.2 (0.1 to 0.3) ✗" in texts["bench.md"]
+
+
+@pytest.mark.parametrize(
+    ("again", "trusted"),
+    [([100.0, 101.0, 99.0], True), ([106.0, 106.0, 106.0], False), ([85.0, 100.0, 115.0], False)],
+    ids=["steady", "another median", "rounds far apart"],
+)
+def test_a_machine_that_is_too_noisy_is_told(again: list[float], trusted: bool, tmp_path: Path) -> None:
+    found = [series(str(number), [90.0] * 3, [100.5] * 3) for number in range(3)] + [series("last", [90.0] * 3, again)]
+    texts = written(tmp_path, found, [Goal("last", OURS, REFERENCE, 0.9)])
+    assert ("TOO NOISY TO TRUST" in texts["noise"]) is not trusted
+    assert f"in {0 if trusted else 1} of 4 measurements" in texts["noise"]
+    assert ("[noisy]" in texts[""]) is not trusted
+    for name in ("bench.json", "bench.html", "bench.md"):
+        assert texts["noise"] in texts[name], name
+    assert json.loads(texts["bench.json"])["trusted"] is trusted
+
+
+@pytest.mark.parametrize(("scale", "word"), [(1.9, "missed"), (1.6, "not measurable")])
+def test_threads_cannot_be_judged_where_c_gains_little_by_them(scale: float, word: str, tmp_path: Path) -> None:
+    found = series("threads", [1.0] * 3, [scale] * 3, reference=scale)
+    wanted = [goal for goal in fresh_goals(("3.11",)) if goal.measurement == "threads"]
+    texts = written(tmp_path, [found], wanted)
+    assert texts[""].splitlines()[1].endswith(f"  {word}")
+    assert ("not measurable" in texts["bench.md"]) is (word == "not measurable")
+
+
+def test_what_costs_more_the_more_there_is_is_missed() -> None:
+    def steps(*values: float) -> list[dict[str, float]]:
+        return [{"value": value} for value in values]
+
+    found = {"3.11": {"in flight": steps(1.0, 0.9, 1.1, 1.2), "connections": steps(0.4, 0.4, 0.8)}}
+    verdicts = rounds.judge(fresh_goals(("3.11",)), fresh.flatness(found))
+    assert {each.goal.measurement: each.reached for each in verdicts} == {"growth in flight": True, "growth connections": False}
+
+
+def test_the_goals_are_those_that_were_promised() -> None:
+    """The issue's table, for 3.11; `C` is the reference."""
+    limits = {
+        (each.measurement, each.other.kind if each.other else ""): each.limit
+        for each in (*goals(("3.11",)), *fresh_goals(("3.11",)))
+    }
+    for version in ("tls12", "tls13"):
+        for suite in ("aes128", "aes256", "chacha20"):
+            least = 1.2 if suite == "chacha20" else 2.0
+            for length, promised in (
+                (1024, {"C": 0.5, "ssl": 1.6, "pyOpenSSL": 3.0}),
+                (16384, {"C": 0.9, "ssl": least, "pyOpenSSL": least}),
+                (262144, {"C": 1.05}),
+                (1048576, {"C": 1.05}),
+            ):
+                name = f"bulk {version} {suite} {length}"
+                assert {other: limit for (what, other), limit in limits.items() if what == name} == promised
+        for length in (16384, 1048576):
+            name = f"socket {version} aes128 {length} processes"
+            assert (limits[name, "C"], limits[name, "ssl"]) == (0.9, 1.3)
+        assert limits[f"memory {version} idle", "C"] == 1.1 and limits[f"memory {version} used", "ssl"] == 0.75
+        assert limits[f"handshake {version} rsa X25519 full", "C"] == limits[f"handshake {version} ec X25519 full", "C"] == 0.9
+    assert limits["handshake tls13 ec X25519MLKEM768 full", "C"] == limits["handshake tls13 rsa X25519MLKEM768 full", "C"] == 0.9
+    assert (limits["handshake tls12 ec X25519 resumed", "C"], limits["handshake tls13 ec X25519 resumed", "C"]) == (0.6, 0.8)
+    assert limits["handshake tls13 ec X25519 resumed", "pyOpenSSL"] == 1.0
+    assert (limits["context first", "C"], limits["context later", ""], limits["context later", "ssl"]) == (1.1, 0.4, 0.02)
+    assert (limits["import", "ssl"], limits["import and touch", "ssl"]) == (0.25, 0.75)
+    assert "3.11" in CURRENT and {each.name for each in bulk(False)} <= {what for what, _ in limits}
