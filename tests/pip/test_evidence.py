@@ -26,7 +26,7 @@ def served(exporter, path=WHEEL, pid=7):
 
 
 def trace(*exporters, nonce=NONCE, pid=7):
-    lines = [json.dumps({"exporter": value, "pid": pid}) for value in exporters]
+    lines = [json.dumps({"exporter": value, "pid": pid, "module": "m", "core": "c"}) for value in exporters]
     return evidence.parse_trace(evidence.header(nonce) + "\n".join(lines).encode() + b"\n", NONCE)
 
 

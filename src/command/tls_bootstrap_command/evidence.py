@@ -23,7 +23,7 @@ def parse_trace(data, nonce):
     for line in lines[1:]:
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RuntimeError):  # RuntimeError: nested too deep
             continue
         if isinstance(entry, dict):
             connections.append(entry)
@@ -48,7 +48,7 @@ class Match(object):
         self.matched = []
         self.unmatched = []
         self.download = None
-        unused = dict((entry.get("exporter"), entry) for entry in trace if entry.get("exporter"))
+        unused = dict((entry["exporter"], entry) for entry in trace if _is_whole(entry))
         for facts in self.served:
             entry = unused.pop(facts["exporter"], None)
             if entry is None or not _is_of(pid, facts, entry):
@@ -61,6 +61,12 @@ class Match(object):
     @property
     def proves_use(self):
         return self.download is not None and not self.unmatched
+
+
+def _is_whole(entry):
+    """Whether the entry has what `_tls_bootstrap` writes: whatever runs in pip's process can write other things there."""
+    text = type(u"")
+    return all(isinstance(entry.get(key), text) for key in ("exporter", "module", "core")) and isinstance(entry.get("pid"), int)
 
 
 def _is_of(pid, facts, entry):
