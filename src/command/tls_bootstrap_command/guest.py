@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The user that pip and every other child runs as, and the directory they work in."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -8,6 +9,7 @@ import stat
 import subprocess
 import tempfile
 
+from . import processes
 from .errors import CommandError
 
 GUEST_NAME = "nobody"
@@ -43,10 +45,36 @@ class Guest(object):
             os.setgid(self.gid)
             os.setuid(self.uid)
 
-    def own(self, descriptor):
-        """Give an open file to the guest."""
-        if self.is_other:
-            os.fchown(descriptor, self.uid, self.gid)
+    @contextlib.contextmanager
+    def acting(self):
+        """What is in the block is done with the guest's rights, and for the guest alone to read.
+
+        Root walks no path through a directory of the guest's, who could have put a link there. Raises CommandError where
+        root may not become the guest.
+        """
+        groups, gid, umask = os.getgroups(), os.getegid(), os.umask(0o077)
+        try:
+            if self.is_other:
+                self._take_rights()
+            yield
+        finally:
+            if self.is_other:
+                os.seteuid(0)
+                os.setegid(gid)
+                if os.getgroups() != groups:
+                    os.setgroups(groups)
+            os.umask(umask)
+
+    def _take_rights(self):
+        try:
+            os.setgroups([])
+            os.setegid(self.gid)
+            os.seteuid(self.uid)
+        except OSError as error:
+            raise CommandError(
+                "as root the check runs pip as the user %s, which this container or user namespace does not let root become "
+                "(%s): run it as an ordinary user" % (self.name, error.strerror)
+            )
 
 
 class Workshop(object):
@@ -57,12 +85,12 @@ class Workshop(object):
         self.path = None
 
     def __enter__(self):
-        self.path = tempfile.mkdtemp(prefix="tls-bootstrap-")
-        if self.guest.is_other:
-            os.chown(self.path, self.guest.uid, self.guest.gid)
+        with self.guest.acting():
+            self.path = tempfile.mkdtemp(prefix="tls-bootstrap-")
         return self
 
     def __exit__(self, *exception):
+        processes.kill_all_in(self.path)
         if not self.guest.is_other:
             shutil.rmtree(self.path, ignore_errors=True)
             return
@@ -74,25 +102,25 @@ class Workshop(object):
     def directory(self, name):
         """Make an own directory of mode 0700 for the guest; return its path."""
         path = os.path.join(self.path, name)
-        os.mkdir(path, 0o700)
-        if self.guest.is_other:
-            os.lchown(path, self.guest.uid, self.guest.gid)
+        with self.guest.acting():
+            os.mkdir(path, 0o700)
         return path
 
     def write(self, name, data):
         """Make the new file `name` (mode 0600, the guest's) with the bytes `data`; return its path."""
         path = os.path.join(self.path, name)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-        descriptor = os.open(path, flags, 0o600)
+        with self.guest.acting():
+            descriptor = os.open(path, flags, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
-            self.guest.own(descriptor)
             stream.write(data)
         return path
 
     def replace(self, name, data):
         """As `write`, but a file of that name may be there; return its path."""
         try:
-            os.unlink(os.path.join(self.path, name))
+            with self.guest.acting():
+                os.unlink(os.path.join(self.path, name))
         except OSError:
             pass
         return self.write(name, data)
@@ -102,11 +130,13 @@ class Workshop(object):
         path = os.path.join(self.path, name)
         flags = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0)
         try:
-            descriptor = os.open(path, flags)
+            with self.guest.acting():
+                descriptor = os.open(path, flags)
         except OSError:
             return b""
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != self.guest.uid:
+            os.close(descriptor)
+            return b""
         with os.fdopen(descriptor, "rb") as stream:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or status.st_uid != self.guest.uid:
-                return b""
             return stream.read(limit)

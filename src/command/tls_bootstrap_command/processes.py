@@ -73,6 +73,19 @@ def _text(stream):
     return text if isinstance(text, str) else text.encode("utf-8")
 
 
+def kill_all_in(directory):
+    """Kill what has `directory`, in which children worked, in its environment: grandchildren that left their session too."""
+    for pid in os.listdir("/proc"):
+        if not pid.isdigit() or int(pid) == os.getpid():
+            continue
+        try:
+            with open("/proc/%s/environ" % pid, "rb") as stream:
+                if directory.encode("utf-8") in stream.read(OUTPUT_LIMIT):
+                    os.kill(int(pid), signal.SIGKILL)
+        except (IOError, OSError):  # another user's process, or one that has just ended
+            continue
+
+
 def kill_group(process):
     """Kill the session that the child leads, itself included."""
     try:
