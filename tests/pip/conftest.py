@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -140,11 +140,17 @@ def as_nobody(index: Index) -> Callable[..., PipRun]:
 def check(launcher: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """check(*arguments) runs `tls-bootstrap check`; as root, where nobody can reach the interpreters.
 
-    `terminal` is the file descriptor that it writes to instead of to pipes.
+    `terminal` is the file descriptor that it writes to instead of to pipes, `prefix` a command that starts it.
     """
 
-    def run(*arguments: str | Path, verb: str = "check", environment: dict[str, str] | None = None, terminal: int | None = None):
-        command = [str(launcher), verb, *map(str, arguments)]
+    def run(
+        *arguments: str | Path,
+        verb: str = "check",
+        environment: dict[str, str] | None = None,
+        terminal: int | None = None,
+        prefix: Sequence[str] = (),
+    ):
+        command = [*prefix, str(launcher), verb, *map(str, arguments)]
         if os.geteuid() == 0:
             command = reaching(command)
         return subprocess.run(

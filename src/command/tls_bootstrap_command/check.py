@@ -8,7 +8,7 @@ import binascii
 import os
 
 from . import files, indexes, interpreters, packages, policy, wheel
-from .errors import BROKEN, NO_PIP, NOT_USED, USED, CommandError
+from .errors import BROKEN, NO_PIP, NOT_USED, USED, CommandError, PipError
 from .guest import Workshop
 from .pip_run import Pip, loopback_name
 from .server import IndexServer
@@ -86,7 +86,12 @@ def examine(interpreter, workshop):
     if not _module_is_usable(report):
         return report
     _isolation(report)
-    _pip_runs(report, workshop)
+    try:
+        _pip_runs(report, workshop)
+    except PipError as error:
+        report.point(False, "pip tells how it downloads", str(error))
+        advice = "reinstall the package that it belongs to; if it works with TLS_BOOTSTRAP_PIP=0, the hook is the cause"
+        report.conclude(BROKEN, "pip itself does not work: %s" % error, advice)
     return report
 
 
@@ -186,13 +191,13 @@ def _refusal(report, stranger):
 def _mapped_file(report):
     """Is the file in pip's memory the one that the package installed?"""
     text = "the file mapped in pip's process is the installed one"
-    core = report.interpreter.module["core"]
+    core = os.path.realpath(report.interpreter.module["core"])  # as the kernel names it: a directory may be a link
     if not report.connections:
         report.skip(text, "no connection is proven")
         return
     for served, entry in report.connections:
         mapped = served.get("client_mapped", [entry["core"]])
-        if core not in mapped or entry["core"] != core:
+        if core not in mapped or os.path.realpath(entry["core"]) != core:
             report.point(False, text, "mapped: %s, by the trace: %s, installed: %s" % (mapped, entry["core"], core))
             return
     if not all("client_mapped" in served for served, _ in report.connections):

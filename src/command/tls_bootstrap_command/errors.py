@@ -12,3 +12,7 @@ class CommandError(Exception):
     """The command cannot go on; the text names the cause and what to do."""
 
     exit_code = CANNOT_RUN
+
+
+class PipError(CommandError):
+    """A pip does not even tell what it can do."""

@@ -92,7 +92,7 @@ def _ask(interpreter, workshop, index):
     name = "online-" + nonce[:8]
     home = workshop.directory(name)
     pip = Pip(interpreter, workshop)
-    verb, option = pip.download_verb(home)
+    verb, option = pip.download_verb()
     trace = workshop.write(os.path.join(name, "trace"), evidence.header(nonce))
     variables = environment.for_pip(home, trace)
     # pip's own settings of the caller count here: proxies, authorities, and without --index the index itself.

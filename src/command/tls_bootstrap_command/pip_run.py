@@ -7,7 +7,7 @@ import re
 import socket
 
 from . import environment, evidence, processes, wheel
-from .errors import CommandError
+from .errors import CommandError, PipError
 
 PIP_LIMIT = 120  # seconds for one run of pip
 TRACE_LIMIT = 1 << 20  # bytes
@@ -31,19 +31,20 @@ class Pip(object):
         except OSError as error:
             raise CommandError("%s cannot be started: %s" % (self._command[0], error.strerror))
 
-    def download_verb(self, directory):
-        """The arguments that make this pip download without installing: asked from its own help."""
+    def download_verb(self):
+        """The arguments that make this pip download without installing: asked from its own help. Raises PipError."""
         if self._verb is None:
+            directory = self._workshop.directory("help-" + binascii.hexlify(os.urandom(4)).decode("ascii"))
             variables = environment.for_children(directory)
             commands = self.run(["--help"], variables, directory)
             if commands.code != 0:
-                raise CommandError("pip --help %s" % commands.failure())
+                raise PipError("pip --help %s" % commands.failure())
             if re.search(r"^\s+download\s", commands.out, re.MULTILINE):
                 self._verb = ["download", "--dest"]
             else:
                 options = self.run(["install", "--help"], variables, directory)
                 if "--download " not in options.out:
-                    raise CommandError("this pip knows neither `download` nor `install --download`")
+                    raise PipError("this pip knows neither `download` nor `install --download`")
                 self._verb = ["install", "--download"]
         return self._verb
 
@@ -57,7 +58,7 @@ class Pip(object):
         nonce = binascii.hexlify(os.urandom(32)).decode("ascii")
         name = "pip-" + nonce[:8]
         home = self._workshop.directory(name)
-        verb, option = self.download_verb(home)
+        verb, option = self.download_verb()
         trace = self._workshop.write(os.path.join(name, "trace"), evidence.header(nonce))
         trusted = self._workshop.write(os.path.join(name, "authority.pem"), authority.encode("ascii"))
         target = self._workshop.directory(os.path.join(name, "downloads"))

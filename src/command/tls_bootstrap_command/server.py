@@ -55,7 +55,10 @@ class IndexServer(object):
         return self
 
     def __exit__(self, *exception):
-        self._process.stdin.close()
+        try:
+            self._process.stdin.close()
+        except (IOError, OSError):
+            pass  # it has ended before, with a line of ours unread
         processes.kill_group(self._process)
         self._process.wait()
         self._process.stdout.close()
