@@ -68,6 +68,33 @@ def test_what_grows_is_seen(certificates: Path, tmp_path: Path) -> None:
     assert bench_counts.complaints(counts[0], bench_counts.total(counts[0])) == []
 
 
+def late(build: bench_counts.Counted, interpreter: interpreters.Interpreter, certificates: Path) -> list[float]:
+    """Instructions for each of 200 and of 1,000 writes of 1 KiB that wait before the first one is read."""
+    basis = build.run(interpreter, certificates, bench_counts.BASIS)
+    more = {waiting: build.run(interpreter, certificates, bench_counts.BASIS, waiting) for waiting in (200, 1000)}
+    return [(counted - basis).total() / waiting for waiting, counted in more.items()]
+
+
+def test_a_record_costs_no_more_the_more_wait(
+    built: dict[int, bench_counts.Counted], certificates: Path, tmp_path: Path
+) -> None:
+    interpreter = PRESENT["3.11"] if "3.11" in PRESENT else next(reversed(PRESENT.values()))
+    few, many = late(built[interpreter.version[0]], interpreter, certificates)
+    assert many < 1.02 * few, f"{few:.0f} instructions each of 200, {many:.0f} each of 1,000"
+    # The control: a queue that looks for its end.
+    core = tmp_path / "core"
+    shutil.copytree("src/core", core)
+    source = core / "membio.c"
+    text = source.read_text(encoding="utf-8")
+    place = "    if (queue->last != NULL)\n        queue->last->next = added;\n"
+    assert text.count(place) == 1
+    planted = "    for (chunk *volatile item = queue->first; item != NULL; item = item->next)\n        ;\n"
+    source.write_text(text.replace(place, planted + place), encoding="utf-8")
+    slow = bench_counts.Counted(interpreter.version[0], core=core, output=Path("build", "bench", "counted-planted"))
+    few, many = late(slow, interpreter, certificates)
+    assert many > 2 * few
+
+
 def test_only_our_own_functions_are_counted(built: dict[int, bench_counts.Counted]) -> None:
     names = {each.name for each in built[3].functions}
     assert {"tb_connection_write", "tb_connection_read", "bio_write", "tb_membio_reserve"} <= names

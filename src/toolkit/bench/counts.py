@@ -136,8 +136,10 @@ class Counted:
         self.functions = functions(link_map)
         self._output = output
 
-    def run(self, interpreter: Interpreter, certificates: Path, times: tuple[int, int, int]) -> collections.Counter[str]:
-        """Instructions in our functions when the hot paths are taken so many times."""
+    def run(
+        self, interpreter: Interpreter, certificates: Path, times: tuple[int, int, int], waiting: int = 0
+    ) -> collections.Counter[str]:
+        """Instructions in our functions when the hot paths are taken so many times, `waiting` being hot_paths.py's."""
         profile = self._output / f"{interpreter.name}.callgrind"
         profile.unlink(missing_ok=True)
         environment = {
@@ -148,7 +150,7 @@ class Counted:
             "PYTHONDONTWRITEBYTECODE": "1",
             "OPENSSL_ia32cap": PROCESSOR,
         }
-        words = [interpreter.path, "-s", str(PROGRAM), str(certificates), *map(str, times)]
+        words = [interpreter.path, "-s", str(PROGRAM), str(certificates), *map(str, times), str(waiting)]
         callgrind.run(words, environment, profile, "--dump-instr=yes", "--dump-line=no")
         counted = instructions(profile, self.functions)
         profile.unlink()
