@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from toolkit.bench import rounds
-from toolkit.bench.goals import CONTROL, REFERENCE
+from toolkit.bench.goals import CONTROL, REFERENCE, Measurement
 from toolkit.bench.workers import Contender
 
 OURS, OTHER = Contender("module", "3.11"), Contender("ssl", "3.11")
@@ -58,3 +58,32 @@ def test_a_machine_that_never_keeps_its_speed_is_given_up_and_shows_as_noise():
     assert machine.samples == 1 + 2 * 3 * 8 * rounds.PATIENCE
     series = rounds.Series("any", "MB/s", {REFERENCE: [1.0] * 3, CONTROL: [found[CONTROL]] * 3})
     assert series.is_noisy()
+
+
+class Negotiating:
+    """Contenders that all do the same but for what each test says; `equipment` is what rounds.contenders() asks for."""
+
+    def __init__(self, **facts):
+        self.facts = facts
+        self.equipment = self
+        self.pythons = self.pyopenssl = {"3.11": None}
+
+    def ask(self, who, command, suite, group):
+        usual = {"value": 1.0, "version": "TLSv1.3", "cipher": "TLS_AES_128_GCM_SHA256", "group": "x25519"}
+        return {**usual, **self.facts} if who == OTHER else usual
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("version", "TLSv1.2"), ("cipher", "TLS_AES_256_GCM_SHA384"), ("group", "X25519MLKEM768")]
+)
+def test_who_negotiates_something_else_is_not_measured(name, value):
+    work = Measurement("handshake", "handshake {seconds}", "1/s", kinds=("module", "ssl"))
+    (found,) = rounds.run([work], Negotiating(**{name: value}), 1, 1, 0.1)
+    assert list(found.refused) == [OTHER] and value in found.refused[OTHER]
+    assert set(found.samples) == {REFERENCE, OURS, CONTROL}
+
+
+def test_who_negotiates_the_same_is_measured():
+    work = Measurement("handshake", "handshake {seconds}", "1/s", kinds=("module", "ssl"))
+    (found,) = rounds.run([work], Negotiating(group="X25519"), 1, 1, 0.1)
+    assert not found.refused and OTHER in found.samples

@@ -256,7 +256,9 @@ class PyOpenSSL(Standard):
         return None
 
     def facts(self, ends):
-        return {"version": ends[0].get_protocol_version_name(), "cipher": ends[0].get_cipher_name(), "group": None}
+        end = ends[0]
+        group = end.get_group_name() if hasattr(end, "get_group_name") else None
+        return {"version": end.get_protocol_version_name(), "cipher": end.get_cipher_name(), "group": group}
 
     def transfer(self, ends, data, count):
         client, server = ends
