@@ -74,6 +74,22 @@ def test_what_is_not_bytes_is_refused(value):
         tls.MemoryBIO().write(value)
 
 
+def test_only_exact_bytes_are_kept_as_they_are():
+    class Bytes(bytes):
+        pass
+
+    bio = tls.MemoryBIO()
+    data = b"x" * 1000
+    bio.write(data)
+    assert bio.read() is data
+    bio.write(Bytes(data))
+    assert type(bio.read()) is bytes
+    changing = bytearray(data)
+    bio.write(changing)
+    changing[:] = b"y" * 1000
+    assert bio.read() == data
+
+
 @pytest.mark.skipif(sys.version_info < (3,), reason="2.7's memoryview cannot be non-contiguous here")
 def test_a_view_with_gaps_is_refused():
     with pytest.raises((BufferError, TypeError, ValueError)):
