@@ -248,7 +248,8 @@ def _conclude(report, runs, plain, stranger):
         report.conclude(
             BROKEN,
             "pip fails with the hook and works without it: " + runs[min(runs)].failure(),
-            "set TLS_BOOTSTRAP_PIP=0 or create %s until this is solved" % files.DISABLED_FILE,
+            "until this is solved: set TLS_BOOTSTRAP_PIP=0, or as root mkdir -p %s && touch %s"
+            % (os.path.dirname(files.DISABLED_FILE), files.DISABLED_FILE),
         )
     else:
         report.conclude(NOT_USED, *_why_not_used(facts, runs))
