@@ -157,6 +157,30 @@ def test_what_is_no_virtual_environment_is_refused(make, check, tmp_path):
     assert "is not that of a virtual environment" in done.stderr
 
 
+@pytest.mark.parametrize("how", [[], ["--remove"]], ids=["on", "remove"])
+def test_a_file_of_somebody_else_is_left_alone(make_venv, check, how):
+    environment = make_venv("3.9", pip=False)
+    place = environment.root / "lib" / "python3.9" / "site-packages" / "_tls_bootstrap_pip.pth"
+    place.write_text("# mine\n", encoding="ascii")
+    done = check(*how, environment.root, verb="venv")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr == f"tls-bootstrap: {place} is not ours: look at it and move it away\n"
+    assert place.read_text(encoding="ascii") == "# mine\n"
+
+
+def test_an_empty_name_is_not_the_working_directory(check):
+    assert check("", verb="venv").stderr == "tls-bootstrap: venv: DIR is empty: name the virtual environment\n"
+
+
+def test_names_that_the_locale_has_not(make_venv, check):
+    environment = make_venv("3.9", pip=False)
+    moved = environment.root.rename(environment.root.with_name("g\u00fcn 'quoted\""))
+    for how in ([], ["--remove"], ["--off"]):
+        done = check(*how, moved, verb="venv", environment={"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"})
+        assert (done.returncode, done.stderr) == (0, "")
+    assert (moved / "tls-bootstrap-disabled").exists()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's files")
 def test_root_starts_no_program_of_another_user(make_venv, check):
     environment = make_venv("3.9")

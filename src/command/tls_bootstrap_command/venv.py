@@ -32,6 +32,8 @@ CODE = {
 
 def switch(directory, remove, off):
     """Switch the hook on in a virtual environment, or off; return what was done in words. Raises CommandError."""
+    if not directory:
+        raise CommandError("venv: DIR is empty: name the virtual environment")
     directory = os.path.abspath(directory)
     python = os.path.join(directory, "bin", "python")
     if not os.access(python, os.X_OK):
@@ -51,9 +53,11 @@ def switch(directory, remove, off):
             _write(disabled, "")
             return "switched off by %s" % disabled
         line = _line(here, workshop)
+    if os.path.lexists(place):
+        _must_be_ours(place)
     _write(place, line)
     if os.path.lexists(disabled):
-        os.unlink(disabled)
+        _unlink(disabled)
     return "added %s" % place
 
 
@@ -81,15 +85,28 @@ def _line(here, workshop):
     return line
 
 
-def _remove(place):
+def _must_be_ours(place):
+    """Raise CommandError if something else lies where our file is to be."""
     try:
-        with open(place) as stream:
-            if not stream.read(len(OURS)) == OURS:
-                raise CommandError("%s is not ours" % place)
+        with open(place, "rb") as stream:
+            if stream.read(len(OURS)) == OURS.encode("ascii"):
+                return
+    except (IOError, OSError) as error:
+        raise CommandError("%s: %s" % (place, error.strerror))
+    raise CommandError("%s is not ours: look at it and move it away" % place)
+
+
+def _remove(place):
+    _must_be_ours(place)
+    _unlink(place)
+    return "removed %s" % place
+
+
+def _unlink(place):
+    try:
         os.unlink(place)
     except (IOError, OSError) as error:
         raise CommandError("%s: %s" % (place, error.strerror))
-    return "removed %s" % place
 
 
 def _write(place, text):
