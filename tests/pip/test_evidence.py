@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -167,11 +168,36 @@ def test_the_record_tells_whether_pip_has_changed_since(tmp_path, monkeypatch):
 def test_a_record_that_cannot_be_written_is_one_clear_error(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setattr(record.files, "STATE", str(tmp_path / "file" / "state"))
-    with pytest.raises(CommandError, match=rf"^--record: {tmp_path}/file/state: .*; run it as root$"):
-        record.write([make_report()], 0)
+    for attempt in (record.prepare, lambda: record.write([make_report()], 0)):
+        with pytest.raises(CommandError, match=rf"^--record: {tmp_path}/file/state: .*; run it as root$"):
+            attempt()
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"other": 1}'])
+def test_the_record_of_a_root_with_a_strict_umask_is_for_everybody_to_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(record.files, "STATE", str(tmp_path / "state"))
+    umask = os.umask(0o077)
+    try:
+        record.prepare()
+    finally:
+        os.umask(umask)
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o755
+
+
+def test_the_record_of_a_later_version_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "RECORD", str(tmp_path / "check.json"))
+    later = {"tls-bootstrap-record": 2, "more": {}, "time": 1, "targets": [{"python": "/usr/bin/python3", "more": []}]}
+    (tmp_path / "check.json").write_text(json.dumps(later), encoding="ascii")
+    assert record.change(record.read(), make_report().interpreter) == "changed since the last check"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "{", "[]", "null", '{"other": 1}', '{"time": 1, "targets": null}', '{"time": 1, "targets": [1]}',
+        '{"time": 1, "targets": {"a": 1}}', '{"time": "x", "targets": []}', '{"time": 1e400, "targets": []}', '{"targets": []}',
+        "[" * 100000,
+    ],
+)  # fmt: skip
 def test_a_damaged_record_counts_as_none(tmp_path, monkeypatch, content):
     monkeypatch.setattr(record, "RECORD", str(tmp_path / "check.json"))
     (tmp_path / "check.json").write_text(content, encoding="ascii")

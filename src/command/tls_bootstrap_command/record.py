@@ -17,8 +17,20 @@ RECORD = os.path.join(files.STATE, "check.json")
 STALE_MARK = os.path.join(files.STATE, "stale")
 
 
+def prepare():
+    """Make the directory. Raises CommandError, before anything takes long, when it cannot be written to."""
+    try:
+        if not os.path.isdir(files.STATE):
+            os.makedirs(files.STATE, 0o755)
+            os.chmod(files.STATE, 0o755)  # root's umask may be stricter; `status` is for everybody
+        tempfile.TemporaryFile(dir=files.STATE).close()
+    except (IOError, OSError) as error:
+        raise CommandError("--record: %s: %s; run it as root" % (files.STATE, error.strerror))
+
+
 def write(reports, code):
     """Replace the record. Raises CommandError when the directory cannot be written to."""
+    prepare()
     targets = []
     for report in reports:
         if report.interpreter.pip is not None:
@@ -26,8 +38,6 @@ def write(reports, code):
             targets.append(dict(target, verdict=VERDICTS[report.verdict], reason=report.reason))
     contents = {"tls-bootstrap-record": 1, "time": int(time.time()), "exit": code, "targets": targets}
     try:
-        if not os.path.isdir(files.STATE):
-            os.makedirs(files.STATE, 0o755)
         descriptor, path = tempfile.mkstemp(dir=files.STATE, prefix=".check.")
         with os.fdopen(descriptor, "w") as stream:
             json.dump(contents, stream, indent=2, sort_keys=True)
@@ -44,9 +54,20 @@ def read():
     try:
         with open(RECORD) as stream:
             record = json.load(stream)
-    except (IOError, OSError, ValueError):
+    except (IOError, OSError, ValueError, RuntimeError):  # RuntimeError: nested too deep
         return None
-    return record if isinstance(record, dict) and "targets" in record else None
+    return record if _is_whole(record) else None
+
+
+def _is_whole(record):
+    """Whether a record has what this version reads; a later one's may have more."""
+    if not isinstance(record, dict) or not isinstance(record.get("targets"), list):
+        return False
+    try:
+        time.localtime(record["time"])
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        return False
+    return all(isinstance(target, dict) for target in record["targets"])
 
 
 def is_marked_stale():

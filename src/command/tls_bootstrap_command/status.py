@@ -45,7 +45,7 @@ def _switches():
 def _last_check(last):
     if last is None:
         return "none on record; run `tls-bootstrap check --record`"
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(last.get("time", 0)))
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(last["time"]))
     text = "%s, exit code %s" % (when, last.get("exit"))
     if record.is_marked_stale():
         text += "; a package changed pip since then: run `tls-bootstrap check --record`"
