@@ -2,7 +2,6 @@
 """Finding the interpreters and pips of this system, and asking an interpreter about itself."""
 
 import glob
-import json
 import os
 import re
 
@@ -43,12 +42,13 @@ class Interpreter(object):
             )
         except OSError as error:
             raise CommandError("%s cannot be started%s: %s" % (self.path, _as(workshop), error.strerror))
-        lines = outcome.out.splitlines()
-        if not lines:
-            raise CommandError("%s cannot be examined%s: it %s" % (self.path, _as(workshop), outcome.failure()))
-        self.facts = json.loads(lines[0])
-        if len(lines) > 1:
-            self.module = json.loads(lines[1])
+        answers = processes.answers(outcome.out)
+        if not answers:
+            name = "%s, which %s names," % (self.path, self.pip_script) if self.pip_script else self.path
+            raise CommandError("%s is no Python that can be examined%s: it %s" % (name, _as(workshop), outcome.failure()))
+        self.facts = answers[0]
+        if len(answers) > 1:
+            self.module = answers[1]
         else:
             self.module = {"error": "the interpreter %s while it imported the module" % outcome.failure()}
 
@@ -107,7 +107,7 @@ def script_interpreter(path):
             second = stream.readline(512).decode("utf-8", "replace").strip()
     except (IOError, OSError):
         return None
-    if not first.startswith("#!"):
+    if not first.startswith("#!") or "\0" in first + second:
         return None
     words = first[2:].split()
     if words and words[0] == "/bin/sh" and second.startswith("'''exec'"):

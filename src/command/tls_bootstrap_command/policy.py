@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The administrator's TLS policy, and single handshakes of `_tls_bootstrap` under it or under another."""
 
-import json
 import os
 
 from . import environment, files, processes
@@ -29,8 +28,8 @@ def handshake(interpreter, workshop, host, port, authorities, settings=None):
     command = [interpreter.path, "-B", "-s", files.child("probe_index.py"), home, host, str(port), trusted]
     outcome = processes.run(command, variables, workshop.path, workshop.guest, PROBE_LIMIT)
     try:
-        return json.loads(outcome.out)
-    except ValueError:
+        return processes.answers(outcome.out)[0]
+    except IndexError:
         raise CommandError("https://%s:%d: the handshake could not be tried: %s" % (host, port, outcome.failure()))
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Running children with a time limit, without their output filling a pipe."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,12 @@ import tempfile
 import threading
 
 OUTPUT_LIMIT = 1 << 20
+ANSWER = "tls-bootstrap-answer: "  # a line of children/answer.py; other ones are of .pth files and the like
+
+
+def answers(text):
+    """What a script of children/ answered, among whatever else was printed in its process."""
+    return [json.loads(line[len(ANSWER) :]) for line in text.splitlines() if line.startswith(ANSWER)]
 
 
 class Outcome(object):

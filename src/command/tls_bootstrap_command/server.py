@@ -71,6 +71,20 @@ class IndexServer(object):
         """What the index saw since `begin`: a list of dictionaries, one per connection."""
         return self.ask({"do": "report"})["connections"]
 
+    def _answer(self):
+        """The next answer, past whatever else is printed in that process."""
+        said, output = b"", self._process.stdout.fileno()
+        while True:
+            if not select.select([output], [], [], ANSWER_LIMIT)[0]:
+                raise CommandError("the loopback index under %s does not answer" % self._python)
+            data = os.read(output, 65536)
+            if not data:
+                raise CommandError("the loopback index under %s ended" % self._python)
+            said += data
+            answers = processes.answers(said[: said.rfind(b"\n") + 1].decode("utf-8", "replace"))
+            if answers:
+                return answers[0]
+
     def ask(self, command, **more):
         """Send one command; return the answer. Raises CommandError when the child fails."""
         line = json.dumps(dict(command, **more)) + "\n"
@@ -79,11 +93,7 @@ class IndexServer(object):
             self._process.stdin.flush()
         except (IOError, OSError):
             pass  # the missing answer tells
-        ready = select.select([self._process.stdout], [], [], ANSWER_LIMIT)[0]
-        answer = self._process.stdout.readline() if ready else b""
-        if not answer:
-            raise CommandError("the loopback index under %s %s" % (self._python, "ended" if ready else "does not answer"))
-        answer = json.loads(answer.decode("ascii"))
+        answer = self._answer()
         if "failure" in answer:
             raise CommandError("the loopback index under %s: %s" % (self._python, answer["failure"]))
         return answer

@@ -18,6 +18,8 @@ import socket
 import sys
 import threading
 
+from answer import say
+
 EXPORTER_LABEL = b"EXPORTER-tls-bootstrap-check"
 EXPORTER_LENGTH = 32
 CONNECTION_LIMIT = 20.0  # seconds that one connection may take
@@ -211,8 +213,7 @@ def main():
                 answer = {"connections": index.connections}
         except Exception as error:
             answer = {"failure": "%s: %s" % (type(error).__name__, error)}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+        say(answer)
 
 
 if __name__ == "__main__":

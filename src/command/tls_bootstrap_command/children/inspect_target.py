@@ -5,16 +5,12 @@ Prints one line of JSON about the interpreter, then one about `_tls_bootstrap`. 
 because importing a damaged module may kill the process.
 """
 
-import json
 import os
 import sys
 
+from answer import say
+
 MODULE = "_tls_bootstrap"
-
-
-def say(facts):
-    sys.stdout.write(json.dumps(facts) + "\n")
-    sys.stdout.flush()
 
 
 def mapped_libraries():

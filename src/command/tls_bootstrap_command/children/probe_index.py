@@ -5,9 +5,10 @@ One TLS handshake by `_tls_bootstrap` with an index; AUTHORITIES is a file to tr
 one line of JSON: what was agreed on, or why it failed. TLS_BOOTSTRAP_CONF in the environment is obeyed.
 """
 
-import json
 import socket
 import sys
+
+from answer import say
 
 LIMIT = 15.0  # seconds
 
@@ -39,7 +40,7 @@ def probe(module_directory, host, port, authorities):
 def main():
     del sys.path[0]  # the directory of this script
     module_directory, host, port, authorities = sys.argv[1:]
-    sys.stdout.write(json.dumps(probe(module_directory, host, int(port), authorities)) + "\n")
+    say(probe(module_directory, host, int(port), authorities))
 
 
 if __name__ == "__main__":
