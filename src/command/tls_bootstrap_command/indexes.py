@@ -54,7 +54,7 @@ class Index(object):
             self.host, self.port = parts.hostname, parts.port or 443
         except ValueError:
             self.host = None
-        if not self.host or parts.scheme != "https":
+        if not self.host or parts.scheme != "https" or re.search(r"[\s\0]", url):
             raise CommandError("--index %s: this is no address that begins with https://" % self.shown)
 
 

@@ -47,6 +47,8 @@ def tap(reports):
         if report.advice:
             lines.append("#   next: " + report.advice)
     points = [(report, point) for report in reports for point in report.points]
+    if not reports:
+        lines.append("# there is no system pip; for another one: tls-bootstrap check --python PATH")
     lines += ["TAP version 13", "1..%d" % len(points)]
     for number, (report, point) in enumerate(points, 1):
         word = "not ok" if point.passed is False else "ok"
@@ -88,10 +90,11 @@ def _plain(text):
     return " ".join(str(text).replace("#", "").split())
 
 
-def as_json(reports, code, version):
-    """The whole report as a JSON text."""
+def as_json(reports, code, version, error=None):
+    """The whole report as a JSON text; `error` is why there is none."""
+    targets = [_target(report) for report in reports]
     return json.dumps(
-        {"tls-bootstrap-check": 1, "version": version, "exit": code, "targets": [_target(r) for r in reports]},
+        {"tls-bootstrap-check": 1, "version": version, "exit": code, "error": error, "targets": targets},
         indent=2,
         sort_keys=True,
     )
