@@ -70,6 +70,14 @@ def test_the_setting_that_lets_an_old_index_through_is_named_and_does(ask, polic
     assert "TLSv1.1" in point["text"]
 
 
+def test_paths_count_from_the_directory_of_the_caller(ask, policy, workplace):
+    (setting,) = policy("MinProtocol = TLSv1.1\nCipherString = DEFAULT:@SECLEVEL=0\n").items()
+    relative = {setting[0]: setting[1].lstrip("/"), "PIP_CERT": f"{workplace}/index-authority.pem".lstrip("/")}
+    code, target, (point,) = ask(OLD, environment=relative)
+    assert code == 0, target
+    assert "TLSv1.1" in point["text"]
+
+
 @pytest.fixture
 def policy(workplace):
     """policy(text) -> the environment in which that is the administrator's policy."""

@@ -11,13 +11,24 @@ OF_PIP = (
     "PIP_CERT PIP_CLIENT_CERT PIP_TRUSTED_HOST PIP_PROXY HTTPS_PROXY https_proxy ALL_PROXY all_proxy NO_PROXY no_proxy"
     " REQUESTS_CA_BUNDLE CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR"
 ).split()
+FILES = (  # of these a path counts from the caller's directory; the children work in another one
+    "PIP_CERT PIP_CLIENT_CERT REQUESTS_CA_BUNDLE CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR PIP_CONFIG_FILE XDG_CONFIG_HOME"
+    " TLS_BOOTSTRAP_CONF"
+).split()
 WHERE_TO = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CONFIG_FILE", "XDG_CONFIG_HOME")
 
 
 def of_the_caller(keep_index):
     """What the caller's environment says about connections; with `keep_index` also about the index."""
     names = OF_PIP + (list(WHERE_TO) if keep_index else [])
-    return dict((name, os.environ[name]) for name in names if name in os.environ)
+    return dict((name, _of_the_caller(name)) for name in names if name in os.environ)
+
+
+def _of_the_caller(name):
+    value = os.environ[name]
+    if name not in FILES or not value:
+        return value
+    return os.path.abspath(os.path.expanduser(value) if name.startswith("PIP_") else value)  # pip alone knows of ~
 
 
 def for_children(home):
@@ -31,7 +42,7 @@ def for_children(home):
     }
     for name in PASSED_ON:
         if name in os.environ:
-            environment[name] = os.environ[name]
+            environment[name] = _of_the_caller(name)
     return environment
 
 
