@@ -14,7 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "command"))
 
-from tls_bootstrap_command import check, cli, evidence, interpreters, processes, record  # noqa: E402  (needs the path set above)
+from tls_bootstrap_command import check, cli, evidence, interpreters, packages, processes, record  # noqa: E402  (needs the path set above)
 from tls_bootstrap_command.children import elf  # noqa: E402  (needs the path set above)
 from tls_bootstrap_command.errors import CommandError  # noqa: E402  (needs the path set above)
 
@@ -141,6 +141,23 @@ def test_exported_symbols_are_those_of_the_dynamic_symbol_table():
     assert elf.exported_symbols(str(core)) == ["PyInit__core"]
     with pytest.raises(ValueError, match="is no ELF file"):
         elf.exported_symbols(__file__)
+
+
+def test_a_diverted_file_belongs_to_its_package(monkeypatch):
+    said = "diversion by other from: /bin/sh\ndiversion by other to: /bin/sh.distrib\nmine:amd64, more: /bin/sh\n"
+    monkeypatch.setattr(packages, "_DPKG_QUERY", "/bin/sh")
+    monkeypatch.setattr(packages, "_ask", lambda arguments: (0, said))
+    assert packages.owner("/bin/sh") == "mine"
+
+
+@pytest.mark.parametrize("changed, passed", [(None, None), (True, False), (False, True)])
+def test_what_the_package_database_does_not_tell_is_not_passed(monkeypatch, changed, passed):
+    monkeypatch.setattr(packages, "owner", lambda path: "mine")
+    monkeypatch.setattr(packages, "is_changed", lambda path, package: changed)
+    report = check.Report(SimpleNamespace(module={"core": "/x/_core.so"}))
+    report.connections = [({"client_mapped": ["/x/_core.so"]}, {"core": "/x/_core.so"})]
+    check._mapped_file(report)
+    assert [point.passed for point in report.points] == [passed]
 
 
 def make_report(modified=1000):

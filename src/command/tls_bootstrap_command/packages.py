@@ -29,8 +29,9 @@ def owner(path):
     path = os.path.realpath(path)
     if os.access(_DPKG_QUERY, os.X_OK):
         code, out = _ask([_DPKG_QUERY, "-S", path])
-        if code == 0 and ": " in out:
-            return out.splitlines()[0].rpartition(": ")[0].split(",")[0].split(":")[0]
+        owners = [line for line in out.splitlines() if ": " in line and not line.startswith(("diversion by ", "local diversion "))]
+        if code == 0 and owners:
+            return owners[0].rpartition(": ")[0].split(",")[0].split(":")[0]
     rpm = _rpm()
     if rpm is not None:
         code, out = _ask([rpm, "-qf", "--qf", "%{NAME}\n", path])
