@@ -16,9 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COPY_BELOW  512         /* smaller writes are copied: cheaper than a chunk of their own */
-#define PLAIN_CHUNK 4096        /* least size of a chunk made without Python */
-#define MAX_SLACK   (64 * 1024) /* memory kept beyond twice what is pending */
+#define COPY_BELOW 512 /* smaller writes are copied: cheaper than a chunk of their own */
+/* What is kept beyond twice what is pending: at most 64 KiB with both of these, however data came and were read. */
+#define MAX_SLACK  (32 * 1024) /* of the first chunk, which may have been mostly read */
+#define MAX_SPARE  (16 * 1024) /* of the last one, for what is written later */
+#define ALONE      4096        /* room of a chunk made without Python, where nothing waits */
+#define BEHIND     64          /* the same behind an object: many may follow in turns */
 
 typedef struct chunk {
     struct chunk *next;
@@ -49,11 +52,8 @@ typedef struct {
 
 static chunk *chunk_new_plain(size_t capacity)
 {
-    chunk *made;
+    chunk *made = malloc(sizeof *made + capacity);
 
-    if (capacity < PLAIN_CHUNK)
-        capacity = PLAIN_CHUNK;
-    made = malloc(sizeof *made + capacity);
     if (made == NULL)
         return NULL;
     memset(made, 0, sizeof *made);
@@ -154,6 +154,16 @@ static void queue_close_full_reservation(tb_membio *queue)
         __atomic_store_n(&queue->unsettled, 0, __ATOMIC_RELAXED);
 }
 
+/* How much room the next chunk without Python has: twice that of a full one before it. */
+static size_t room_behind(const chunk *last)
+{
+    if (last == NULL)
+        return ALONE;
+    if (last->bytes != NULL)
+        return BEHIND;
+    return last->capacity < MAX_SPARE / 2 ? 2 * last->capacity : MAX_SPARE;
+}
+
 /* Copies data in, without Python.  0, or -1 when memory is out. */
 static int queue_put(tb_membio *queue, const char *data, size_t length)
 {
@@ -173,7 +183,8 @@ static int queue_put(tb_membio *queue, const char *data, size_t length)
     }
     if (room < length) {
         size_t wanted = length - room;
-        chunk *added = chunk_new_plain(wanted < queue->pending ? queue->pending : wanted);
+        size_t usual = room_behind(last);
+        chunk *added = chunk_new_plain(wanted < usual ? usual : wanted);
 
         if (added == NULL) {
             if (room)
@@ -251,9 +262,13 @@ size_t tb_membio_peek_record(tb_membio *queue, size_t *pending, int *ended)
 
 void tb_membio_reserve(tb_membio *queue, size_t length)
 {
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)length);
+    PyObject *bytes;
     chunk *reserved;
 
+    /* An object and its chunk are more than a small record: it has them only where nothing waits. */
+    if (length < COPY_BELOW && tb_membio_pending(queue) > 0)
+        return;
+    bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)length);
     if (bytes == NULL) {
         PyErr_Clear();
         return;
