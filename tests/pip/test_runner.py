@@ -4,8 +4,14 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "command" / "tls_bootstrap_command" / "children"))
+
+from run_pip import redirected  # noqa: E402  (needs the path set above)
 
 DOWNLOAD = ("download", "--no-deps", "--dest", "downloads", "tb-sample")
 
@@ -59,6 +65,20 @@ def test_the_runner_reaches_the_pip_of_an_isolated_build(make, run_pip, version,
     assert connections > 2
     assert len(traced) == connections
     assert (target / "tb_source.py").exists()
+
+
+@pytest.mark.parametrize("started, instead", [
+    (["-m", "pip", "install", "-v"], ["RUNNER", "--", "install", "-v"]),  # pip 18; the matrix has such a build
+    (["-s", "-m", "pip", "install"], ["-s", "RUNNER", "--", "install"]),
+    (["/site/pip", "install"], ["RUNNER", "--script", "/site/pip", "--", "install"]),
+    (["-m", "pipes", "install"], None),
+    (["-m", "build", "pip"], None),
+    (["setup.py", "-m", "pip"], None),
+    (["-c", "pip"], None),
+])  # fmt: skip
+def test_a_pip_that_pip_starts_is_found_on_its_command_line(started, instead):
+    command = [sys.executable, *started]
+    assert redirected(command, ["RUNNER"]) == ([sys.executable, *instead] if instead else command)
 
 
 def test_the_exit_code_is_pips(make, run_pip):

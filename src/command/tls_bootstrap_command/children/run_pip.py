@@ -51,6 +51,10 @@ def redirected(args, prefix):
     if not isinstance(args, (list, tuple)) or not args or args[0] != sys.executable:
         return args
     for position, word in enumerate(args[1:], 1):
+        if list(args[position : position + 2]) == ["-m", "pip"]:  # pip 18's isolated builds
+            return list(args[:position]) + prefix + ["--"] + list(args[position + 2 :])
+        if word in ("-m", "-c"):
+            break
         if str(word).startswith("-"):
             continue
         if os.path.basename(str(word)) in PIP_CHILDREN:
