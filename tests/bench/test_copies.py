@@ -3,17 +3,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from pathlib import Path
 
+import preloaded
 import pytest
-from openssl.toolchain import Toolchain
-from toolkit import interpreters
 from toolkit.bench import goals, setup
-
-PRESENT = {item.name: item for item in interpreters.find()}
 
 #: From the sender's bytes to the receiver's: OpenSSL into its write buffer, our BIO into the object that read() hands
 #: out, our BIO into OpenSSL's read buffer, OpenSSL into the object that the receiver gets.
@@ -25,28 +19,13 @@ BESIDES = {length: 0.1 if length <= 16384 else 1.0 for length in goals.LENGTHS}
 
 @pytest.fixture(scope="session")
 def counter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    library = tmp_path_factory.mktemp("copies") / "copies.so"
-    subprocess.run([*Toolchain().cc, "-O2", "-shared", "-fPIC", setup.SOURCES / "copies.c", "-o", library], check=True)
-    return library
+    return preloaded.build(tmp_path_factory.mktemp("copies"), "copies")
 
 
 @pytest.mark.parametrize("language", setup.LANGUAGES)
 def test_each_byte_is_copied_once_into_and_once_out_of_each_memory_bio(language: str, counter: Path) -> None:
-    if language not in PRESENT:
-        pytest.skip(f"there is no Python {language} here")
-    interpreter = PRESENT[language]
-    environment = {
-        "PATH": os.defpath,
-        "LD_PRELOAD": str(counter),
-        "PYTHONPATH": str(interpreters.tree_for(interpreter, "bundled")),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
     cases = [(version, suite, length) for version in goals.VERSIONS for suite in goals.SUITES for length in goals.LENGTHS]
-    done = subprocess.run(
-        [interpreter.path, "-s", setup.SOURCES / "worker.py", "_tls_bootstrap", setup.certificates()],
-        env=environment, input="".join(f"copy {' '.join(map(str, case))}\n" for case in cases),
-        stdout=subprocess.PIPE, text=True, check=True,
-    )  # fmt: skip
-    found = dict(zip(cases, (json.loads(line)["value"] for line in done.stdout.splitlines())))
-    assert len(found) == len(cases)
+    answers = preloaded.answers(language, counter, [f"copy {' '.join(map(str, case))}" for case in cases])
+    assert len(answers) == len(cases)
+    found = {case: answer["value"] for case, answer in zip(cases, answers)}
     assert {case: copies for case, copies in found.items() if not 0 <= copies - NEEDED < BESIDES[case[2]]} == {}

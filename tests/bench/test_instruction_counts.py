@@ -44,19 +44,23 @@ def test_the_hot_paths_have_not_grown(language: str, built: dict[int, bench_coun
         assert now > record[path] * 0.8, f"{path}: {now:.0f} of {record[path]:.0f}: record it (--record)"
 
 
-def test_what_grows_is_seen(certificates: Path, tmp_path: Path) -> None:
-    """The negative control: one more loop in the BIO's write function."""
-    interpreter = PRESENT["3.11"] if "3.11" in PRESENT else next(reversed(PRESENT.values()))
-    core = tmp_path / "core"
+def with_loop(interpreter: interpreters.Interpreter, directory: Path, place: str, loop: str) -> bench_counts.Counted:
+    """A build with an empty loop planted before one place of membio.c."""
+    core = directory / "core"
     shutil.copytree("src/core", core)
     source = core / "membio.c"
     text = source.read_text(encoding="utf-8")
-    place = "    result = queue_put(queue, data, (size_t)length);\n"
     assert text.count(place) == 1
-    planted = "    for (volatile int planted = 0; planted < 60; planted++)\n        ;\n"
-    source.write_text(text.replace(place, planted + place), encoding="utf-8")
+    source.write_text(text.replace(place, f"    for ({loop})\n        ;\n{place}"), encoding="utf-8")
+    return bench_counts.Counted(interpreter.version[0], core=core, output=Path("build", "bench", "counted-planted"))
+
+
+def test_what_grows_is_seen(certificates: Path, tmp_path: Path) -> None:
+    """The negative control: one more loop in the BIO's write function."""
+    interpreter = PRESENT["3.11"] if "3.11" in PRESENT else next(reversed(PRESENT.values()))
+    place = "    result = queue_put(queue, data, (size_t)length);\n"
     plain = bench_counts.Counted(interpreter.version[0])
-    grown = bench_counts.Counted(interpreter.version[0], core=core, output=Path("build", "bench", "counted-planted"))
+    grown = with_loop(interpreter, tmp_path, place, "volatile int planted = 0; planted < 60; planted++")
     path, times = next(iter(bench_counts.PATHS.items()))
     counts = []
     for build in (plain, grown):
@@ -82,15 +86,8 @@ def test_a_record_costs_no_more_the_more_wait(
     few, many = late(built[interpreter.version[0]], interpreter, certificates)
     assert many < 1.02 * few, f"{few:.0f} instructions each of 200, {many:.0f} each of 1,000"
     # The control: a queue that looks for its end.
-    core = tmp_path / "core"
-    shutil.copytree("src/core", core)
-    source = core / "membio.c"
-    text = source.read_text(encoding="utf-8")
     place = "    if (queue->last != NULL)\n        queue->last->next = added;\n"
-    assert text.count(place) == 1
-    planted = "    for (chunk *volatile item = queue->first; item != NULL; item = item->next)\n        ;\n"
-    source.write_text(text.replace(place, planted + place), encoding="utf-8")
-    slow = bench_counts.Counted(interpreter.version[0], core=core, output=Path("build", "bench", "counted-planted"))
+    slow = with_loop(interpreter, tmp_path, place, "chunk *volatile item = queue->first; item != NULL; item = item->next")
     few, many = late(slow, interpreter, certificates)
     assert many > 2 * few
 
