@@ -43,6 +43,10 @@ LOGS = Path("build", "log")
 TIME_LIMIT = 1800
 
 
+#: Of what a failed test says, this much is told; its log has the rest.
+_LINES = 6
+
+
 @dataclass(frozen=True)
 class Interpreter:
     """A CPython: its executable, its version as numbers, and what else decides which file fits it."""
@@ -77,6 +81,8 @@ class Outcome:
     complaint: str = ""
     reasons: collections.Counter[str] = field(default_factory=collections.Counter)
     failures: list[str] = field(default_factory=list)
+    #: What each of these says of itself.
+    messages: dict[str, str] = field(default_factory=dict)
 
     def line(self) -> str:
         """One line for a person."""
@@ -213,10 +219,13 @@ def run_pytest(
 
 def _count(report: Path, outcome: Outcome) -> None:
     for case in xml.etree.ElementTree.parse(report).iter("testcase"):
-        kinds = {child.tag for child in case}
-        if kinds & {"failure", "error"}:
+        kinds = {child.tag: child for child in case}
+        wrong = kinds.get("failure", kinds.get("error"))
+        if wrong is not None:
             outcome.failed += 1
-            outcome.failures.append(f"{case.get('classname')}::{case.get('name')}")
+            name = f"{case.get('classname')}::{case.get('name')}"
+            outcome.failures.append(name)
+            outcome.messages[name] = wrong.get("message") or ""
         elif "skipped" in kinds:
             outcome.skipped += 1
             skipped = case.find("skipped")
@@ -247,10 +256,12 @@ def run_jobs(waiting: Sequence[Job], workers: int | None = None) -> list[Outcome
 
 
 def tell(outcome: Outcome) -> None:
-    """Print one outcome, with the names of what failed."""
+    """Print one outcome, with what failed and the beginning of what it says: of CI nobody has more than this."""
     print(outcome.line(), flush=True)
     for failure in outcome.failures:
         print(f"  FAILED {failure[:150]}", flush=True)
+        for line in outcome.messages.get(failure, "").splitlines()[:_LINES]:
+            print(f"    {line[:200]}", flush=True)
 
 
 def summarise(outcomes: Sequence[Outcome]) -> int:

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from openssl.errors import BuildError
@@ -83,6 +83,25 @@ def copyright_text(text: str, flavour: str) -> str:
     return "\n\n".join([header, *(each for each in paragraphs if not each.startswith(_OF_OPENSSL))])
 
 
+def source_overrides(text: str, flavour: str) -> str:
+    """debian/source/lintian-overrides for a flavour: lintian warns of one for a file that is not in the source package."""
+    if flavour == "bundled":
+        return text
+    kept: list[str] = []
+    for line in text.splitlines(keepends=True):
+        if "openssl/" not in line:
+            kept.append(line)
+        else:
+            # What stands above it tells its reason.
+            while kept and kept[-1].startswith("#"):
+                kept.pop()
+    return "".join(kept)
+
+
+def _rewrite(path: Path, form: Callable[[str, str], str], flavour: str) -> None:
+    path.write_text(form(path.read_text(encoding="utf-8"), flavour), encoding="utf-8")
+
+
 def write_control(top: Path) -> Path:
     """Write the committed control, the newest release's; returns its path."""
     target = top / "debian" / "control"
@@ -98,8 +117,8 @@ def source_tree(source: Source, parent: Path, release: Release, flavour: str = "
     (debian / "changelog").write_text(debian_changelog(source.history, release.suffix, release.codename), encoding="utf-8")
     template = (debian / "control.in").read_text(encoding="utf-8")
     (debian / "control").write_text(control(template, release, flavour), encoding="utf-8")
-    copyright_file = debian / "copyright"
-    copyright_file.write_text(copyright_text(copyright_file.read_text(encoding="utf-8"), flavour), encoding="utf-8")
+    _rewrite(debian / "copyright", copyright_text, flavour)
+    _rewrite(debian / "source" / "lintian-overrides", source_overrides, flavour)
     (debian / "flavour").write_text(f"{flavour}\n", encoding="ascii")
     if release.debhelper < _COMPAT_IN_CONTROL:
         (debian / "compat").write_text(f"{release.debhelper}\n", encoding="ascii")

@@ -213,9 +213,14 @@ def in_development() -> tuple[Release, ...]:
     return parse(_DATA.read_text(encoding="utf-8"), "in_development")
 
 
+def known() -> tuple[Release, ...]:
+    """The releases that are served, and behind them those in development."""
+    return (*matrix(), *in_development())
+
+
 def by_name(name: str) -> Release:
     """The release of this name or codename, one in development too. Raises MatrixError that lists what is served."""
-    for release in (*matrix(), *in_development()):
+    for release in known():
         if name in (release.name, release.codename):
             return release
     raise MatrixError(f"RELEASE={name}: no such release; there are {', '.join(release.name for release in matrix())}")
@@ -223,7 +228,7 @@ def by_name(name: str) -> Release:
 
 def at_hand() -> list[Release]:
     """The releases of which roots can be made here, those in development too."""
-    return [release for release in (*matrix(), *in_development()) if release.stand_in == release.codename]
+    return [release for release in known() if release.stand_in == release.codename]
 
 
 def of_family(family: str) -> list[Release]:

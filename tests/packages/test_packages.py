@@ -154,6 +154,15 @@ def test_control_has_what_its_release_and_flavour_have():
     assert "own copy of OpenSSL" not in system and "libssl-dev" in system
 
 
+def test_only_a_source_package_with_openssl_has_lintians_overrides_for_it():
+    text = (TOP / "debian" / "source" / "lintian-overrides").read_text(encoding="utf-8")
+    assert packages_debian.source_overrides(text, "bundled") == text
+    system = packages_debian.source_overrides(text, "system")
+    gone = [line for line in text.splitlines() if line not in system.splitlines()]
+    assert [line.startswith("#") for line in gone] == [True, False, False, False]
+    assert all("openssl" in line.lower() for line in gone)
+
+
 def test_a_line_of_control_that_stands_for_nothing_is_refused():
     with pytest.raises(ValueError, match="@COLOUR@ stands for nothing"):
         packages_debian.control("Colour: @COLOUR@\n", releases.by_name("trixie"))

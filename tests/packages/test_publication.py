@@ -158,6 +158,13 @@ def test_releases_that_are_not_made_anew_stay_as_they_were(complete, later):
     assert len(releases_gate.listed_versions(releases.by_name("trixie"), later)) == 2
 
 
+def test_a_release_in_development_stands_behind_those_that_are_served(tmp_path):
+    wanted = [releases.in_development()[0], *reversed(releases.at_hand()[:2])]
+    made = published.Publication(tmp_path, tmp_path / "none", Source(), "", None, tmp_path, tmp_path / "log", list(wanted))
+    made.keep_others()
+    assert made.releases == wanted[::-1]
+
+
 def test_releases_that_another_key_signed_are_not_mixed_with_new_ones(complete, built, tmp_path):
     place = tmp_path / "repo"
     shutil.copytree(complete, place)

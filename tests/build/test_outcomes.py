@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is told of a run of pytest: of CI nobody sees more than this."""
+
+from toolkit import interpreters, tools
+
+FAILING = """
+import pytest
+
+@pytest.fixture
+def broken():
+    raise OSError("no root could be made")
+
+def test_passes(): pass
+
+def test_fails():
+    raise RuntimeError("the checker says:\\nW: something\\n" + "more\\n" * 50)
+
+def test_has_no_root(broken): pass
+
+@pytest.mark.skip(reason="no such Python")
+def test_waits(): pass
+"""
+
+
+def outcome_of(text, place):
+    (place / "test_some.py").write_text(text, encoding="ascii")
+    return interpreters.run_pytest(tools.command("pytest"), "outcomes", [str(place / "test_some.py")], {})
+
+
+def test_a_failure_and_an_error_are_told_with_what_they_say(tmp_path, capsys):
+    interpreters.tell(outcome_of(FAILING, tmp_path))
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert "1 passed   2 failed   1 skipped" in first
+    failed, why, *said = lines
+    assert failed.endswith("test_some::test_fails")
+    assert "the checker says:" in why
+    assert said[0].strip() == "W: something"
+    assert lines.count("    more") == interpreters._LINES - 2
+    assert lines[-2].endswith("test_some::test_has_no_root")
+    assert "no root could be made" in lines[-1]
+
+
+def test_a_run_without_a_failure_is_one_line(tmp_path, capsys):
+    interpreters.tell(outcome_of("def test_passes(): pass\n", tmp_path))
+    assert len(capsys.readouterr().out.splitlines()) == 1
