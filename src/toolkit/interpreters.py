@@ -41,8 +41,6 @@ REQUIREMENTS = Path(__file__).with_name("test_requirements")
 LOGS = Path("build", "log")
 #: Seconds after which a whole run on one interpreter is ended.
 TIME_LIMIT = 1800
-
-
 #: Of what a failed test says, this much is told; its log has the rest.
 _LINES = 6
 
@@ -80,9 +78,8 @@ class Outcome:
     log: Path | None = None
     complaint: str = ""
     reasons: collections.Counter[str] = field(default_factory=collections.Counter)
-    failures: list[str] = field(default_factory=list)
-    #: What each of these says of itself.
-    messages: dict[str, str] = field(default_factory=dict)
+    #: Name -> what it says of itself: its failure, and its fixtures' errors.
+    failures: dict[str, str] = field(default_factory=dict)
 
     def line(self) -> str:
         """One line for a person."""
@@ -219,17 +216,16 @@ def run_pytest(
 
 def _count(report: Path, outcome: Outcome) -> None:
     for case in xml.etree.ElementTree.parse(report).iter("testcase"):
-        kinds = {child.tag: child for child in case}
-        wrong = kinds.get("failure", kinds.get("error"))
-        if wrong is not None:
+        wrong = [child.get("message") or "" for child in case if child.tag in ("failure", "error")]
+        skipped = case.find("skipped")
+        if wrong:
             outcome.failed += 1
             name = f"{case.get('classname')}::{case.get('name')}"
-            outcome.failures.append(name)
-            outcome.messages[name] = wrong.get("message") or ""
-        elif "skipped" in kinds:
+            # What fails when it is torn down too is there twice.
+            outcome.failures[name] = "\n".join([*filter(None, [outcome.failures.get(name)]), *wrong])
+        elif skipped is not None:
             outcome.skipped += 1
-            skipped = case.find("skipped")
-            outcome.reasons[(skipped.get("message") if skipped is not None else None) or "no reason given"] += 1
+            outcome.reasons[skipped.get("message") or "no reason given"] += 1
         else:
             outcome.passed += 1
 
@@ -258,9 +254,9 @@ def run_jobs(waiting: Sequence[Job], workers: int | None = None) -> list[Outcome
 def tell(outcome: Outcome) -> None:
     """Print one outcome, with what failed and the beginning of what it says: of CI nobody has more than this."""
     print(outcome.line(), flush=True)
-    for failure in outcome.failures:
+    for failure, message in outcome.failures.items():
         print(f"  FAILED {failure[:150]}", flush=True)
-        for line in outcome.messages.get(failure, "").splitlines()[:_LINES]:
+        for line in message.splitlines()[:_LINES]:
             print(f"    {line[:200]}", flush=True)
 
 

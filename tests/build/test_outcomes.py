@@ -40,6 +40,27 @@ def test_a_failure_and_an_error_are_told_with_what_they_say(tmp_path, capsys):
     assert "no root could be made" in lines[-1]
 
 
+FAILING_TWICE = """
+import pytest
+
+@pytest.fixture
+def root():
+    yield
+    raise OSError("the root could not be removed")
+
+def test_fails(root):
+    raise RuntimeError("the checker refused")
+"""
+
+
+def test_what_fails_and_cannot_be_torn_down_either_is_told_with_both(tmp_path, capsys):
+    interpreters.tell(outcome_of(FAILING_TWICE, tmp_path))
+    first, name, *said = capsys.readouterr().out.splitlines()
+    assert name.endswith("test_some::test_fails")
+    assert ["refused" in line for line in said] == [True, False]
+    assert ["removed" in line for line in said] == [False, True]
+
+
 def test_a_run_without_a_failure_is_one_line(tmp_path, capsys):
     interpreters.tell(outcome_of("def test_passes(): pass\n", tmp_path))
     assert len(capsys.readouterr().out.splitlines()) == 1

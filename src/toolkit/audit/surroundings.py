@@ -74,7 +74,7 @@ def control() -> Verdict:
         [newest.path, "-s", "-m", "pytest"], "isolation control", [str(PAYLOADS / "test_surroundings.py")],
         {"PYTHONPATH": places}, ["-k", " or ".join(WATCHFUL)],
     )  # fmt: skip
-    return Verdict("surroundings", "control", outcome.failures)
+    return Verdict("surroundings", "control", list(outcome.failures))
 
 
 GATE = Gate("surroundings", "it works, and refuses, in every surroundings", examine, control, WATCHFUL)
