@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,34 @@ def test_what_costs_more_the_more_there_is_is_missed() -> None:
     found = {"3.11": {"in flight": steps(1.0, 0.9, 1.1, 1.2), "connections": steps(0.4, 0.4, 0.8)}}
     verdicts = rounds.judge(fresh_goals(("3.11",)), fresh.flatness(found))
     assert {each.goal.measurement: each.reached for each in verdicts} == {"growth in flight": True, "growth connections": False}
+
+
+class Growing:
+    """A crew whose one worker is slower and keeps more at times; `equipment` is what fresh.growth() asks for."""
+
+    def __init__(self, *answers: tuple[float, int, int]) -> None:
+        self.answers = iter(answers)
+        self.equipment = self
+        self.pythons = {"3.11": None}
+
+    @contextlib.contextmanager
+    def fresh(self, who: Contender) -> Iterator[Growing]:
+        yield self
+
+    def ask(self, command: str) -> dict[str, float]:
+        if command == "grow 1":
+            return {}
+        value, filled, left = next(self.answers)
+        return {"value": value, "write": value / 2, "filled": filled, "left": left}
+
+
+def test_growth_is_judged_by_the_least_time_and_the_most_memory() -> None:
+    """Two amounts in turns, three times: (time, memory while it waits, memory afterwards)."""
+    crew = Growing((1.0, 10, 0), (9.0, 640, 5), (2.0, 30, 7), (1.1, 600, 9), (3.0, 20, 6), (5.0, 700, 0))
+    assert fresh.growth(crew, (16, 256), (), 3)["3.11"]["in flight"] == [
+        {"megabytes": 16, "value": 1.0, "write": 0.5, "filled": 30, "left": 7},
+        {"megabytes": 256, "value": 1.1, "write": 0.55, "filled": 700, "left": 9},
+    ]
 
 
 def test_the_goals_are_those_that_were_promised() -> None:

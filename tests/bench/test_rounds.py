@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Speeds are compared on a machine that changes its own: what `make bench` makes of samples that were taken meanwhile."""
 
+import functools
 import itertools
 
 import pytest
@@ -58,6 +59,54 @@ def test_a_machine_that_never_keeps_its_speed_is_given_up_and_shows_as_noise():
     assert machine.samples == 1 + 2 * 3 * 8 * rounds.PATIENCE
     series = rounds.Series("any", "MB/s", {REFERENCE: [1.0] * 3, CONTROL: [found[CONTROL]] * 3})
     assert series.is_noisy()
+
+
+class Clocked(Machine):
+    """Never steady, and each sample takes a second of the clock that it is."""
+
+    def __init__(self):
+        super().__init__(1.0, 0.6, 0.3)
+
+    def now(self):
+        return float(self.samples)
+
+
+PASS = 2 * 3  # samples of one attempt: three contenders, the reference after each
+
+
+def test_on_a_machine_that_never_keeps_its_speed_no_sample_is_taken_when_the_time_is_over():
+    machine = Clocked()
+    budget = rounds.Budget(100.0, 4, machine.now)
+    for turn in (1, 2, 3, 4):
+        found = rounds.beside_reference(ORDER, machine.ask, 8, has_time=budget.turn())
+        assert set(found) == set(ORDER)
+        assert 25 * turn <= machine.samples <= 25 * turn + PASS
+
+
+def test_everybody_has_a_sample_when_there_was_no_time_at_all():
+    machine = Clocked()
+    found = rounds.beside_reference(ORDER, machine.ask, 8, has_time=rounds.Budget(0.0, 1, machine.now).turn())
+    assert set(found) == set(ORDER) and machine.samples == 1 + PASS
+
+
+def test_time_that_a_turn_leaves_is_the_later_ones():
+    machine = Clocked()
+    budget = rounds.Budget(100.0, 2, machine.now)
+    budget.turn()
+    rounds.beside_reference(ORDER, machine.ask, 30, has_time=budget.turn())
+    assert 100 <= machine.samples <= 100 + PASS
+
+
+def test_all_rounds_together_keep_to_the_limit(monkeypatch):
+    machine = Clocked()
+    monkeypatch.setattr(rounds, "Budget", functools.partial(rounds.Budget, clock=machine.now))
+    crew = Negotiating()
+    crew.ask = lambda who, *_: {"value": machine.ask(who)}
+    work = [Measurement(name, "bulk {seconds}", "MB/s", kinds=("module", "ssl")) for name in ("one", "two")]
+    found = rounds.run(work, crew, 3, 200, 0.1, limit=300.0)
+    warming_up = 2 * len(ORDER)
+    assert 300 <= machine.samples - warming_up <= 300 + 6 * (1 + PASS)
+    assert all(len(values) == 3 for each in found for values in each.samples.values())
 
 
 class Negotiating:

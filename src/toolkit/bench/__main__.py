@@ -5,12 +5,13 @@
 
 Prints a table of goals and ratios and writes build/bench/bench.json and bench.html. Times are CPU times. The exit
 status tells only whether it could measure: a goal that is missed is in the table. The quick mode has fewer kinds of
-work and fewer rounds.
+work and fewer rounds, and takes no more samples on a noisy machine than it has time for.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,16 +34,29 @@ class Effort:
     rounds: int
     tries: int
     seconds: float
+    limit: float  #: s of the clock for all samples of standing processes
     fresh_rounds: int
     import_tries: int
+    thread_seconds: float
     pairs: int
     pip_rounds: int
+    pip_limit: float  #: s of the clock for all downloads
+    pip_trusts: tuple[str, ...]
     megabytes: tuple[int, ...]
+    growth_tries: int
     connections: tuple[int, ...]
 
 
-FULL = Effort(False, 5, 6, 0.004, 7, 6, 300, 9, (1, 16, 256, 1024), (100, 1000, 10000))
-QUICK = Effort(True, 3, 4, 0.004, 3, 4, 100, 3, (1, 64), (100, 1000))
+FULL = Effort(
+    quick=False, rounds=5, tries=6, seconds=0.004, limit=math.inf, fresh_rounds=7, import_tries=6, thread_seconds=0.4,
+    pairs=300, pip_rounds=9, pip_limit=math.inf, pip_trusts=(pip.USUAL, pip.ALONE), megabytes=(1, 16, 256, 1024),
+    growth_tries=4, connections=(100, 1000, 10000),
+)  # fmt: skip
+QUICK = Effort(
+    quick=True, rounds=3, tries=4, seconds=0.004, limit=50.0, fresh_rounds=3, import_tries=4, thread_seconds=0.2,
+    pairs=100, pip_rounds=3, pip_limit=20.0, pip_trusts=(pip.USUAL,), megabytes=(1, 64), growth_tries=2,
+    connections=(100, 1000),
+)  # fmt: skip
 
 #: Parts measured by standing processes.
 STANDING: dict[str, Callable[[bool], Any]] = {
@@ -58,10 +72,10 @@ SLOW = "instructions"
 def measure(crew: Crew, effort: Effort, parts: set[str]) -> tuple[list[Series], dict[str, Any]]:
     """All series, and what is no ratio."""
     work = [each for name, make in STANDING.items() if name in parts for each in make(effort.quick)]
-    series = bench_rounds.run(work, crew, effort.rounds, effort.tries, effort.seconds) if work else []
+    series = bench_rounds.run(work, crew, effort.rounds, effort.tries, effort.seconds, effort.limit) if work else []
     extra: dict[str, Any] = {}
     if "threads" in parts:
-        series.append(fresh.threads(crew, effort.fresh_rounds, 100 * effort.seconds))
+        series.append(fresh.threads(crew, effort.fresh_rounds, effort.thread_seconds))
     if "import" in parts:
         series += fresh.imports(crew, effort.fresh_rounds, effort.import_tries)
     if "context" in parts:
@@ -69,10 +83,10 @@ def measure(crew: Crew, effort: Effort, parts: set[str]) -> tuple[list[Series], 
     if "memory" in parts:
         series += fresh.memory(crew, 1, effort.pairs)
     if "growth" in parts:
-        extra["growth"] = fresh.growth(crew, effort.megabytes, effort.connections)
+        extra["growth"] = fresh.growth(crew, effort.megabytes, effort.connections, effort.growth_tries)
         series += fresh.flatness(extra["growth"])
     if "pip" in parts:
-        series += pip.downloads(effort.pip_rounds)
+        series += pip.downloads(effort.pip_rounds, effort.pip_trusts, effort.pip_limit)
     if "instructions" in parts:
         wanted = bench_goals.instruction_goals(tuple(crew.equipment.pythons))
         series += [*instructions.count(crew, list(bench_goals.counted()), wanted), *pip.count()]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import functools
+import math
 import os
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ from toolkit import wheels
 from toolkit.bench import callgrind, setup
 from toolkit.bench.fresh import cpu_of
 from toolkit.bench.goals import Goal
-from toolkit.bench.rounds import Series, beside_reference
+from toolkit.bench.rounds import Budget, Series, beside_reference
 from toolkit.bench.workers import Contender
 from toolkit.index import Index
 from toolkit.pip_matrix.installations import Installation
@@ -52,9 +53,13 @@ def _goals(prefix: str) -> Iterator[Goal]:
             yield Goal(prefix + name, Contender(WITH, who), Contender(WITHOUT, who), 1.02, at_most=True)
 
 
-def downloads(rounds: int) -> list[Series]:
-    """CPU ms of a whole `pip download`: with the hook between two without it, where these take about as long."""
-    made = {name: Series(name, "ms") for name in (USUAL, ALONE)}
+def downloads(rounds: int, names: Sequence[str] = (USUAL, ALONE), limit: float = math.inf) -> list[Series]:
+    """CPU ms of a whole `pip download`: with the hook between two without it, where these take about as long.
+
+    The samples are taken in about `limit` seconds.
+    """
+    made = {name: Series(name, "ms") for name in names}
+    budget = Budget(limit, len(PIPS) * rounds * len(made))
     with _index() as served:
         for pip, python in PIPS:
             print(f"bench: {rounds} rounds of pip download by pip {pip} on {python}", flush=True)
@@ -66,7 +71,7 @@ def downloads(rounds: int) -> list[Series]:
                     def ask(who: Contender, cases: dict[tuple[str, str], Callable[[], float]] = cases, name: str = name) -> float:
                         return cases[name, who.kind]()
 
-                    for who, value in beside_reference([with_it], ask, 1, without).items():
+                    for who, value in beside_reference([with_it], ask, 1, without, budget.turn()).items():
                         series.samples.setdefault(who, []).append(value)
     return list(made.values())
 

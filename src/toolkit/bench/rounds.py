@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,20 @@ SPREAD_TOLERANCE = 0.25
 STEADY = 0.05
 #: A contender is asked at most so many times for each sample that counts.
 PATIENCE = 3
+
+
+class Budget:
+    """Seconds on the clock for so many turns, dealt out evenly; what a turn leaves, the later ones have too."""
+
+    def __init__(self, seconds: float, turns: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._each = seconds / turns if turns else 0.0
+        self._end = clock()
+
+    def turn(self) -> Callable[[], bool]:
+        """Begin the next turn. What is returned tells whether there is time left in it."""
+        self._end = end = self._end + self._each
+        return lambda: self._clock() < end
 
 
 #: The one contender that can do its work over sockets only.
@@ -107,11 +122,14 @@ def contenders(measurement: Measurement, crew: Crew) -> list[Contender]:
     return [REFERENCE, *taking_part, CONTROL]
 
 
-def run(measurements: Sequence[Measurement], crew: Crew, rounds: int, tries: int, seconds: float) -> list[Series]:
-    """Sample every measurement `rounds` times, each sample being `seconds` of CPU."""
+def run(
+    measurements: Sequence[Measurement], crew: Crew, rounds: int, tries: int, seconds: float, limit: float = math.inf
+) -> list[Series]:
+    """Sample every measurement `rounds` times, each sample being `seconds` of CPU, all in about `limit` s of the clock."""
     made = {each.name: Series(each.name, each.unit) for each in measurements}
     for each in measurements:
         _take_part(each, crew, made[each.name])
+    budget = Budget(limit, rounds * len(measurements))
     for number in range(rounds):
         print(f"bench: round {number + 1} of {rounds}", flush=True)
         for each in measurements:
@@ -122,13 +140,18 @@ def run(measurements: Sequence[Measurement], crew: Crew, rounds: int, tries: int
             def ask(who: Contender, command: str = command, each: Measurement = each) -> float:
                 return crew.ask(who, command, each.suite, each.group)["value"]
 
-            for who, value in beside_reference(order if number % 2 == 0 else order[::-1], ask, tries).items():
+            turn = order if number % 2 == 0 else order[::-1]
+            for who, value in beside_reference(turn, ask, tries, has_time=budget.turn()).items():
                 series.samples.setdefault(who, []).append(value)
     return list(made.values())
 
 
 def beside_reference(
-    order: Iterable[Contender], ask: Callable[[Contender], float], tries: int, reference: Contender = REFERENCE
+    order: Iterable[Contender],
+    ask: Callable[[Contender], float],
+    tries: int,
+    reference: Contender = REFERENCE,
+    has_time: Callable[[], bool] = lambda: True,
 ) -> dict[Contender, float]:
     """The speed (or the cost) of each contender in one round.
 
@@ -136,13 +159,15 @@ def beside_reference(
     the two. Where these differ the machine changed its speed meanwhile, often by half on one that others use, and the
     sample is taken again. That decides on samples by the reference alone, so it favours nobody. The median of `tries`
     such ratios, times the reference's median speed, is a contender's speed; if the machine was never steady, that of
-    all ratios.
+    all ratios. Once everybody has a sample, none is taken when the time is over.
     """
     others = [who for who in order if who != reference]
     steady: dict[Contender, list[float]] = {who: [] for who in others}
     taken: dict[Contender, list[float]] = {who: [] for who in others}
     speeds = [ask(reference)]
-    for _ in range(tries * PATIENCE):
+    for attempt in range(tries * PATIENCE):
+        if attempt > 0 and not has_time():
+            break
         for who in [each for each in others if len(steady[each]) < tries]:
             value = ask(who)
             speeds.append(ask(reference))
