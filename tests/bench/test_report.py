@@ -66,6 +66,24 @@ def test_a_machine_that_is_too_noisy_is_told(again: list[float], trusted: bool, 
     assert json.loads(texts["bench.json"])["trusted"] is trusted
 
 
+@pytest.mark.parametrize(("limit", "word"), [(1.3, "reached"), (1.45, "missed"), (2.0, "missed (C itself has 1.50)")])
+def test_a_goal_that_c_itself_misses_is_told_so(limit: float, word: str, tmp_path: Path) -> None:
+    """C is 1.5 times as fast as `ssl`, ours 1.4 times."""
+    standard = Contender("ssl", "3.11")
+    found = Series("one", "MB/s", {REFERENCE: [150.0] * 3, OURS: [140.0] * 3, standard: [100.0] * 3, CONTROL: [150.0] * 3})
+    texts = written(tmp_path, [found], [Goal("one", OURS, standard, limit)])
+    assert texts[""].splitlines()[1].endswith(f"  {word}")
+    assert ("(C 1.5)" in texts["bench.md"]) is (limit == 2.0)
+    assert json.loads(texts["bench.json"])["goals"][0]["of C"] == 1.5
+
+
+def test_of_a_goal_over_c_or_with_an_upper_limit_c_says_nothing(tmp_path: Path) -> None:
+    standard = Contender("ssl", "3.11")
+    found = Series("one", "ms", {REFERENCE: [9.0], OURS: [8.0], standard: [1.0]})
+    wanted = [Goal("one", OURS, standard, 0.5, at_most=True), Goal("one", OURS, REFERENCE, 2.0), Goal("one", OURS, None, 10.0)]
+    assert [each.of_c for each in rounds.judge(wanted, [found])] == [None] * 3
+
+
 @pytest.mark.parametrize(("scale", "word"), [(1.9, "missed"), (1.6, "not measurable")])
 def test_threads_cannot_be_judged_where_c_gains_little_by_them(scale: float, word: str, tmp_path: Path) -> None:
     found = series("threads", [1.0] * 3, [scale] * 3, reference=scale)

@@ -2,6 +2,8 @@
 """What is told of a run of pytest: of CI nobody sees more than this."""
 
 from toolkit import interpreters, tools
+from toolkit.audit.model import Verdict
+from toolkit.audit.run import include
 
 FAILING = """
 import pytest
@@ -38,6 +40,21 @@ def test_a_failure_and_an_error_are_told_with_what_they_say(tmp_path, capsys):
     assert lines.count("    more") == interpreters._LINES - 2
     assert lines[-2].endswith("test_some::test_has_no_root")
     assert "no root could be made" in lines[-1]
+
+
+def test_a_verdict_of_the_audit_tells_what_failed_and_why(tmp_path):
+    verdict = Verdict("gate", "build")
+    include(outcome_of(FAILING, tmp_path), verdict)
+    assert not verdict.holds and len(verdict.findings) == 2
+    assert "test_some::test_fails: RuntimeError: the checker says:" in verdict.findings[0]
+    assert "test_some::test_has_no_root: " in verdict.findings[1] and "no root could be made" in verdict.findings[1]
+    assert "skipped 1 times: no such Python" in verdict.seen
+
+
+def test_a_verdict_of_the_audit_does_not_hold_where_no_test_ran(tmp_path):
+    verdict = Verdict("gate", "build")
+    include(outcome_of("", tmp_path), verdict)
+    assert not verdict.holds
 
 
 FAILING_TWICE = """

@@ -22,7 +22,7 @@ from openssl.errors import BuildError
 from toolkit import builds, interpreters, source_pythons
 from toolkit.audit.model import NATIVE, PAYLOADS, RESULTS, Build, Gate, Verdict
 from toolkit.audit.model import builds as built
-from toolkit.audit.run import interpreters_for, on_all, run
+from toolkit.audit.run import include, interpreters_for, on_all, run
 from toolkit.interpreters import Outcome
 
 SUITES = ("tests/unit", str(PAYLOADS))
@@ -74,11 +74,7 @@ def suites(name: str, python: str, tree: Path, verdict: Verdict) -> None:
         return interpreters.run_pytest([python, "-s", "-m", "pytest"], f"{path} {name}", [path], variables)
 
     for outcome in on_all(work, SUITES):
-        verdict.seen.append(outcome.line())
-        verdict.seen += [f"skipped {count} times: {reason}" for reason, count in sorted(outcome.reasons.items())]
-        verdict.findings += [f"{outcome.name}: {failure}" for failure in outcome.failures]
-        if (outcome.failed and not outcome.failures) or not outcome.passed:
-            verdict.findings.append(outcome.line())
+        include(outcome, verdict)
 
 
 def examine(build: Build) -> Verdict | None:

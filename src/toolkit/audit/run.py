@@ -15,8 +15,8 @@ from typing import TypeVar
 
 from openssl.errors import BuildError
 from toolkit import interpreters, tools
-from toolkit.audit.model import PAYLOADS, RESULTS, Build
-from toolkit.interpreters import Interpreter
+from toolkit.audit.model import PAYLOADS, RESULTS, Build, Verdict
+from toolkit.interpreters import Interpreter, Outcome
 
 #: Seconds after which one program is ended and its gate fails.
 TIME_LIMIT = 300
@@ -51,6 +51,17 @@ def failures(where: str, done: Run) -> Iterator[str]:
         yield f"{where}: {summary(done)}"
         for line in re.findall(r"^(?:FAILED|ERROR) .*$", done.output, re.M)[:10]:
             yield f"{where}: {line}"
+
+
+def include(outcome: Outcome, verdict: Verdict) -> None:
+    """Add to a verdict what one run of pytest counted, skipped and shows to be wrong."""
+    verdict.seen.append(outcome.line())
+    verdict.seen += [f"skipped {count} times: {reason}" for reason, count in sorted(outcome.reasons.items())]
+    for name, message in outcome.failures.items():
+        lines = message.splitlines()
+        verdict.findings.append(f"{outcome.name}: {name}: {lines[0][:300] if lines else 'says nothing'}")
+    if (outcome.failed and not outcome.failures) or not outcome.passed:
+        verdict.findings.append(outcome.line())
 
 
 @functools.cache

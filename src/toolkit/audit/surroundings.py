@@ -15,7 +15,7 @@ from openssl.errors import BuildError
 from toolkit import interpreters
 from toolkit.audit.model import NATIVE, PAYLOADS, RESULTS, Build, Gate, Verdict, builds
 from toolkit.audit.roots import NEWEST, opened
-from toolkit.audit.run import failures, interpreters_for, on_all, summary
+from toolkit.audit.run import failures, include, interpreters_for, on_all, summary
 
 
 def examine(build: Build) -> Verdict | None:
@@ -30,11 +30,7 @@ def examine(build: Build) -> Verdict | None:
         interpreters.pytest_directory(item)
     verdict = Verdict("surroundings", build.label)
     for outcome in on_all(lambda item: interpreters.run_on(item, [str(PAYLOADS)], kind), chosen):
-        verdict.seen.append(outcome.line())
-        verdict.seen += [f"skipped {count} times: {reason}" for reason, count in sorted(outcome.reasons.items())]
-        verdict.findings += [f"{outcome.name}: {failure}" for failure in outcome.failures]
-        if (outcome.failed and not outcome.failures) or not outcome.passed:
-            verdict.findings.append(outcome.line())
+        include(outcome, verdict)
     if build.label == f"portable/{NATIVE}/py3":
         _on_the_newest(build, verdict)
     if not verdict.seen:

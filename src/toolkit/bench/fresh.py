@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from openssl.errors import BuildError
+from toolkit.bench import processor
 from toolkit.bench.goals import CONTROL, GROWTH, REFERENCE, VERSIONS
 from toolkit.bench.rounds import Series
 from toolkit.bench.workers import Contender, Crew, Failed
@@ -29,9 +30,10 @@ IMPORTS = {
 
 def cpu_of(command: Sequence[str], environment: Mapping[str, str] | None = None) -> float:
     """CPU ms of a program from its start to its end. Raises BuildError if it fails."""
-    process = subprocess.Popen(
-        command, env=environment or {"PATH": os.defpath}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
+    with processor.one():
+        process = subprocess.Popen(
+            command, env=environment or {"PATH": os.defpath}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

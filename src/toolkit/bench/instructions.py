@@ -9,10 +9,11 @@ OpenSSL's, Python's, the C library's. Not in it is what the kernel costs, and wh
 from __future__ import annotations
 
 import concurrent.futures
+import itertools
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from openssl.errors import BuildError
@@ -41,17 +42,21 @@ def count(crew: Crew, work: Sequence[Measurement], wanted: Iterable[Goal]) -> li
             if who.kind != "pyOpenSSL" or who.python in crew.equipment.pyopenssl:
                 jobs.setdefault(who, []).append(each)
     print(f"bench: counting instructions of {len(jobs)} contenders", flush=True)
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        counted = list(pool.map(lambda who: _instructions(crew, who, jobs[who]), jobs))
     series = {each.name: Series(f"instructions {each.name}", "per 10⁹ instructions") for each in work}
-    for who, numbers in zip(jobs, counted):
-        for each, number in zip(jobs[who], numbers):
-            series[each.name].samples[who] = [1e9 / number]
+    for who, counted in events(crew, jobs).items():
+        for each, numbers in zip(jobs[who], counted):
+            series[each.name].samples[who] = [1e9 / numbers["Ir"]]
     return list(series.values())
 
 
-def _instructions(crew: Crew, who: Contender, work: Sequence[Measurement]) -> list[int]:
-    """Instructions for each kind of work, done once: a time limit of 0 ends it after that."""
+def events(crew: Crew, jobs: Mapping[Contender, Sequence[Measurement]], *options: str) -> dict[Contender, list[dict[str, int]]]:
+    """What callgrind counts (Ir are instructions; options may ask for more) for each one's work. Raises BuildError."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return dict(zip(jobs, pool.map(lambda who: _events(crew, who, jobs[who], options), jobs)))
+
+
+def _events(crew: Crew, who: Contender, work: Sequence[Measurement], options: Sequence[str]) -> list[dict[str, int]]:
+    """For each kind of work, done once: a time limit of 0 ends it after that."""
     commands = [each.command.format(seconds=0) for each in work for _ in range(TIMES)]
     configuration = setup.configuration("aes128", "X25519") if who.kind == "pyOpenSSL" else None
     words, environment = crew.equipment.command(who, configuration)
@@ -59,7 +64,7 @@ def _instructions(crew: Crew, who: Contender, work: Sequence[Measurement]) -> li
         looks = [f"--dump-before={name}" for name in CLOCKS[who.kind]]
         variables = {**environment, "OPENSSL_ia32cap": counts.PROCESSOR}
         given = "".join(f"{line}\n" for line in commands)
-        callgrind.run(words, variables, Path(directory, "profile"), *looks, given=given)
+        callgrind.run(words, variables, Path(directory, "profile"), *looks, *options, given=given)
         parts = dict(_part(path) for path in Path(directory).iterdir())
     # The first part ends where the first command begins, the last one is the end of the program.
     if len(parts) != 2 * len(commands) + 1:
@@ -67,17 +72,18 @@ def _instructions(crew: Crew, who: Contender, work: Sequence[Measurement]) -> li
     return [parts[2 * TIMES * (place + 1)] for place in range(len(work))]
 
 
-def _part(path: Path) -> tuple[int, int]:
-    """(number of the part, from 1; instructions in it) from the first lines of one of callgrind's files."""
-    number = total = None
+def _part(path: Path) -> tuple[int, dict[str, int]]:
+    """(number of the part, from 1; events in it) from the first lines of one of callgrind's files."""
+    known: dict[str, list[str]] = {}
     with path.open(encoding="utf-8", errors="replace") as stream:
         for line in stream:
-            found = re.match(r"(part|summary): (\d+)", line)
-            if found and found[1] == "part":
-                number = int(found[2])
-            elif found:
-                total = int(found[2])
+            found = re.match(r"(part|events|summary): (.+)", line)
+            if found:
+                known[found[1]] = found[2].split()
+            if "summary" in known:
                 break
-    if number is None or total is None:
-        raise BuildError(f"{path}: callgrind wrote no part or summary")
-    return number, total
+    try:
+        names, totals = known["events"], known["summary"]  # zeros at the end may be left out
+        return int(known["part"][0]), dict(itertools.zip_longest(names, map(int, totals), fillvalue=0))
+    except KeyError as error:
+        raise BuildError(f"{path}: callgrind wrote no {error.args[0]}") from error

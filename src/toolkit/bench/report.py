@@ -69,7 +69,11 @@ def rows(verdicts: Sequence[Verdict]) -> list[tuple[str, ...]]:
 
 def table(verdicts: Sequence[Verdict]) -> str:
     """The verdicts for a terminal."""
-    lines = [("measurement", "who", "goal", "min", "median", "max", "verdict"), *rows(verdicts)]
+    return columns([("measurement", "who", "goal", "min", "median", "max", "verdict"), *rows(verdicts)])
+
+
+def columns(lines: Sequence[tuple[str, ...]]) -> str:
+    """Lines of equally many cells, one below the other."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
 
@@ -85,6 +89,8 @@ def markdown(found: dict[str, Any], verdicts: Sequence[Verdict]) -> str:
         name = " ".join([each.goal.measurement, *each.goal.ours.python.split(" on ")[:-1]])
         row = cells.setdefault((name, opponent, f"{sign} {each.goal.limit:g}"), {})
         mark = "" if each.reached else " ✗" if each.measurable else " (not measurable)"
+        if each.beyond_c:
+            mark += f" (C {each.of_c:.3g})"
         row[_language(each)] = f"{each.median:.3g} ({each.least:.3g} to {each.greatest:.3g}){mark}"
     lines = [f"{name}: {value}" for name, value in found["machine"].items()]
     lines += [f"{name}: {value}" for name, value in found["versions"].items()]
@@ -125,7 +131,7 @@ def document(series: Sequence[Series], verdicts: Sequence[Verdict], extra: dict[
             {
                 "measurement": each.goal.measurement, "who": str(each.goal.ours), "goal": each.goal.text(),
                 "least": each.least, "median": each.median, "greatest": each.greatest, "reached": each.reached,
-                "noisy": each.noisy, "measurable": each.measurable,
+                "noisy": each.noisy, "measurable": each.measurable, "of C": each.of_c,
             }
             for each in verdicts
         ],

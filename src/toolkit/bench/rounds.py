@@ -71,7 +71,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A goal and what came of it: least, median and greatest ratio."""
+    """A goal and what came of it: least, median and greatest ratio; and what C has, where the goal is not over C."""
 
     goal: Goal
     unit: str
@@ -80,11 +80,17 @@ class Verdict:
     greatest: float
     noisy: bool
     measurable: bool = True
+    of_c: float | None = None
 
     @property
     def reached(self) -> bool:
         """By the median."""
         return self.measurable and self.goal.reached(self.median)
+
+    @property
+    def beyond_c(self) -> bool:
+        """Whether C over the same OpenSSL misses it as well."""
+        return not self.reached and self.of_c is not None and not self.goal.reached(self.of_c)
 
     def word(self) -> str:
         """For the table."""
@@ -92,6 +98,8 @@ class Verdict:
             return "not measurable"
         if self.reached:
             return "reached"
+        if self.beyond_c:
+            return f"missed (C itself has {self.of_c:.2f})"
         within = self.goal.reached(self.least) or self.goal.reached(self.greatest)
         return "missed (within the noise)" if within else "missed"
 
@@ -106,7 +114,13 @@ def judge(goals: Iterable[Goal], series: Iterable[Series]) -> list[Verdict]:
         if found and ratios:
             middle = statistics.median(ratios)
             measurable = goal.other is None or statistics.median(found.samples[goal.other]) >= goal.needed
-            verdicts.append(Verdict(goal, found.unit, min(ratios), middle, max(ratios), found.is_noisy(), measurable))
+            of_c = found.ratios(REFERENCE, goal.other) if goal.other not in (None, REFERENCE) and not goal.at_most else []
+            verdicts.append(
+                Verdict(
+                    goal, found.unit, min(ratios), middle, max(ratios), found.is_noisy(), measurable,
+                    of_c=statistics.median(of_c) if of_c else None,
+                )
+            )  # fmt: skip
     return verdicts
 
 

@@ -7,13 +7,13 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from openssl.errors import BuildError
-from toolkit.bench import setup
+from toolkit.bench import processor, setup
 from toolkit.bench.setup import SOURCES
 from toolkit.interpreters import Interpreter
 
@@ -59,6 +59,7 @@ class Equipment:
     def command(self, contender: Contender, configuration: Path | None) -> tuple[list[str], dict[str, str]]:
         """The words and the environment that start a contender."""
         environment = {"PATH": os.defpath, "LC_ALL": "C", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment.update(processor.SAME_COPIES)
         if contender.kind.startswith("C"):
             return [str(self.reference), str(self.certificates)], environment
         path = {"module": self.trees, "pyOpenSSL": self.pyopenssl}.get(contender.kind, {}).get(contender.python)
@@ -107,20 +108,26 @@ class Worker:
             self._process.stdout.close()
 
 
+#: The first words of commands that two threads or processes do at once; what does others stays on one processor.
+AT_ONCE = ("socket", "threads")
+
+
 class Crew:
     """All workers of a run, started when they are first asked."""
 
     def __init__(self, equipment: Equipment) -> None:
         self.equipment = equipment
-        self._workers: dict[tuple[Contender, Path | None], Worker] = {}
+        self._workers: dict[tuple[Contender, Path | None, bool], Worker] = {}
 
     def ask(self, contender: Contender, command: str, suite: str = "aes128", group: str = "X25519") -> dict[str, Any]:
         """One sample from the contender's standing process. Raises Failed."""
         foreign = contender.kind in ("ssl", "pyOpenSSL")
         configuration = setup.configuration(suite, group) if foreign else None
-        key = (contender, configuration)
+        at_once = command.startswith(AT_ONCE)
+        key = (contender, configuration, at_once)
         if key not in self._workers:
-            self._workers[key] = self._start(contender, configuration)
+            with nullcontext() if at_once else processor.one():
+                self._workers[key] = self._start(contender, configuration)
         try:
             return self._workers[key].ask(command)
         except Failed:
@@ -129,9 +136,10 @@ class Crew:
 
     @contextmanager
     def fresh(self, contender: Contender) -> Iterator[Worker]:
-        """A process of the contender's own that ends with the block."""
+        """A process of the contender's own, on one processor, that ends with the block."""
         foreign = contender.kind in ("ssl", "pyOpenSSL")
-        worker = self._start(contender, setup.configuration("aes128", "X25519") if foreign else None)
+        with processor.one():
+            worker = self._start(contender, setup.configuration("aes128", "X25519") if foreign else None)
         try:
             yield worker
         finally:

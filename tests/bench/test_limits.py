@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `make bench` explains missed times with: the cipher without TLS, and simulated caches."""
+
+from __future__ import annotations
+
+import pytest
+from toolkit import interpreters
+from toolkit.bench import instructions, limits, report
+from toolkit.bench.goals import CONTROL, REFERENCE, Measurement, bulk
+from toolkit.bench.workers import Contender, Crew, Equipment
+
+#: Seconds; callgrind is fifty times slower than the processor, and with caches a hundred times.
+pytestmark = pytest.mark.timeout(900)
+
+TRANSFERS = {each.name: each for each in bulk(quick=False)}
+
+
+@pytest.fixture(scope="module")
+def crew() -> Crew:
+    present = {item.name for item in interpreters.find()}
+    if "3.11" not in present:
+        pytest.skip("there is no Python 3.11 here")
+    return Crew(Equipment.prepare(("3.11",)))
+
+
+def grown(crew: Crew, who: Contender, short: Measurement, long: Measurement) -> int:
+    """Instructions that 32 records of 16 KiB take more than 32 of 1 KiB."""
+    (few, many) = instructions.events(crew, {who: [short, long]})[who]
+    return many["Ir"] - few["Ir"]
+
+
+@pytest.mark.parametrize("suite", ["aes128", "chacha20"])
+def test_the_cipher_alone_does_what_it_does_in_a_transfer(suite: str, crew: Crew) -> None:
+    """The rest that C has for each byte are copies, of 32 bytes an instruction; encryption alone would be a half."""
+    transfer = grown(crew, REFERENCE, TRANSFERS[f"bulk tls13 {suite} 1024"], TRANSFERS[f"bulk tls13 {suite} 16384"])
+    alone = grown(crew, limits.CIPHER, limits.alone(suite, 1024), limits.alone(suite, 16384))
+    assert 0.8 < alone / transfer < 1.0
+
+
+def test_simulated_caches_change_no_count(crew: Crew) -> None:
+    work = {REFERENCE: [TRANSFERS["bulk tls13 aes128 1024"]]}
+    (plain,) = instructions.events(crew, work)[REFERENCE]
+    (simulated,) = instructions.events(crew, work, *limits.SIMULATION)[REFERENCE]
+    assert set(plain) == {"Ir"} and simulated["Ir"] == pytest.approx(plain["Ir"], rel=0.001)
+    assert {name for parts in limits.EVENTS.values() for name in parts} <= set(simulated)
+
+
+def test_everybody_has_a_figure_for_each_transfer_and_each_kind_of_work(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "TRANSFERS", (("aes128", 1024),))
+    found = limits.find(crew, 1, 1, 0.001)
+    ours = Contender("module", "3.11")
+    assert {name: set(costs) for name, costs in found["records"].items()} == {
+        "bulk tls13 aes128 1024": {str(who) for who in (REFERENCE, ours, limits.CIPHER, CONTROL)}
+    }
+    assert {name: set(counted) for name, counted in found["events"].items()} == {
+        name: {"C", "module 3.11"} for name in ("bulk tls13 aes128 1024", "handshake tls12 ec X25519 full")
+    }
+    assert all(cost > 0 for costs in found["records"].values() for cost in costs.values())
+    assert all(counts["instructions"] > 1000 for each in found["events"].values() for counts in each.values())
+
+
+def test_the_table_tells_what_is_beside_the_cipher() -> None:
+    found = {
+        "records": {"bulk": {"C": 6.7, "module 3.11": 7.2, str(limits.CIPHER): 3.1}},
+        "events": {"handshake": {"C": dict.fromkeys(limits.EVENTS, 1500)}},
+    }
+    lines = [line.split("  ") for line in report.columns(limits.rows(found)).splitlines()]
+    cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+    assert cells[1:4] == [
+        ["bulk", "C", "6.70", "3.60"], ["bulk", "module 3.11", "7.20", "4.10"], ["bulk", "C cipher alone", "3.10", "0.00"],
+    ]  # fmt: skip
+    assert cells[4:] == [["kind of work", "who", *limits.EVENTS], ["handshake", "C", *["1.5k"] * 4]]
