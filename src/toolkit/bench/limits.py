@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why times miss goals that instructions reach: the part that is the cipher's, and what caches and predictions add.
+"""What missed times are explained with: the part that is the cipher's, and what caches and predictions add.
 
-Nothing in it is judged: it is what docs/performance.md explains missed goals with.
+Nothing of it is judged; docs/performance.md draws the conclusions.
 """
 
 from __future__ import annotations

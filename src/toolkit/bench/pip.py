@@ -56,7 +56,7 @@ def _goals(prefix: str) -> Iterator[Goal]:
 def downloads(rounds: int, names: Sequence[str] = (USUAL, ALONE), limit: float = math.inf) -> list[Series]:
     """CPU ms of a whole `pip download`: with the hook between two without it, where these take about as long.
 
-    The samples are taken in about `limit` seconds.
+    No sample is repeated once `limit` seconds have passed, of which the installations take some.
     """
     made = {name: Series(name, "ms") for name in names}
     budget = Budget(limit, len(PIPS) * rounds * len(made))
