@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from openssl.errors import BuildError, run_main
-from toolkit import builds, deps, interpreters, proofs, tools
+from toolkit import builds, deps, interpreters, portable, proofs, tools
 
 #: Directories under tests/ that run on every interpreter, unchanged from 2.7 to the newest.
 EVERYWHERE = ("unit", "conformance", "isolation")
@@ -57,13 +57,21 @@ def all_jobs() -> list[interpreters.Job]:
     return once + everywhere + system
 
 
+def build_all() -> None:
+    """Whatever a test may ask a build for: without a cache that takes longer than a test may."""
+    for name in builds.COMMANDS:
+        builds.bring_up_to_date(name)
+    for arch in portable.ARCHITECTURES:
+        if arch != os.uname().machine:
+            builds.bring_up_to_date("portable", "--arch", arch)
+
+
 def main(arguments: list[str]) -> int:
     if arguments:
         raise BuildError("make test takes no arguments; for a part of it run python -m toolkit.interpreters run PATH")
     started = time.monotonic()
     deps.main([])
-    for name in builds.COMMANDS:
-        builds.bring_up_to_date(name)
+    build_all()
     waiting = all_jobs()
     print(f"{len(waiting)} runs of pytest, a line as each ends; logs are in {interpreters.LOGS}", flush=True)
     # One more than there are processors: package managers and pips wait for disks and peers much of their time.
