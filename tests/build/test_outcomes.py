@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is told of a run of pytest: of CI nobody sees more than this."""
 
+import pytest
+
 from toolkit import interpreters, tools
 from toolkit.audit.model import Verdict
 from toolkit.audit.run import include
@@ -51,10 +53,20 @@ def test_a_verdict_of_the_audit_tells_what_failed_and_why(tmp_path):
     assert "skipped 1 times: no such Python" in verdict.seen
 
 
-def test_a_verdict_of_the_audit_does_not_hold_where_no_test_ran(tmp_path):
+SKIPPED = "import pytest\n@pytest.mark.skip(reason='no such Python')\ndef test_waits(): pass\n"
+
+
+@pytest.mark.parametrize("text", ["", SKIPPED], ids=["none there", "skipped"])
+def test_a_verdict_of_the_audit_does_not_hold_where_no_test_ran(text, tmp_path):
     verdict = Verdict("gate", "build")
-    include(outcome_of("", tmp_path), verdict)
+    include(outcome_of(text, tmp_path), verdict)
     assert not verdict.holds
+
+
+def test_a_verdict_of_the_audit_does_not_hold_where_pytest_did_not_come_to_its_end():
+    verdict = Verdict("gate", "build")
+    include(interpreters.Outcome("outcomes", passed=3, failed=1, complaint="did not end within 300 s"), verdict)
+    assert len(verdict.findings) == 1 and "did not end within 300 s" in verdict.findings[0]
 
 
 FAILING_TWICE = """
