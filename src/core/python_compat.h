@@ -134,7 +134,7 @@ int tb_type_bind_module(PyObject *type, PyObject *module);
 PyObject *tb_type_module(PyTypeObject *type);
 
 /* ---- calls ----------------------------------------------------------------------------------------
- * From 3.7 on a method can get its arguments without a tuple (METH_FASTCALL | METH_KEYWORDS): positional
+ * From 3.6 on a method can get its arguments without a tuple (METH_FASTCALL | METH_KEYWORDS): positional
  * ones, then those that the tuple `names` names. */
 typedef PyObject *(*tb_fast_method)(PyObject *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names);
 /* Lets this Python call `fast` in the place of a method that takes a tuple and keywords, if it can.  To be
