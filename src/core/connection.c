@@ -259,8 +259,10 @@ static int connection_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT((PyObject *)self->context);
     Py_VISIT(self->incoming);
     Py_VISIT(self->outgoing);
-    for (i = 0; i < 3; i++)
+    for (i = 0; i < 3; i++) {
         Py_VISIT(self->pending_exception[i]);
+        Py_VISIT(self->deferred_exception[i]);
+    }
     return tb_type_visit(object, visit, arg);
 }
 
@@ -270,8 +272,10 @@ static int connection_clear(PyObject *object)
     tb_connection *self = (tb_connection *)object;
     int i;
 
-    for (i = 0; i < 3; i++)
+    for (i = 0; i < 3; i++) {
         Py_CLEAR(self->pending_exception[i]);
+        Py_CLEAR(self->deferred_exception[i]);
+    }
     return 0;
 }
 
@@ -383,8 +387,10 @@ static PyObject *connection_read_fast(PyObject *object, PyObject *const *argumen
 enum { READ, WRITE, REST };
 
 static PyMethodDef connection_methods[] = {
-    [READ] = {"read", (PyCFunction)(void (*)(void))connection_read, METH_VARARGS | METH_KEYWORDS,
-              "read(size, [buffer])\n\nUp to size bytes, at most one record; into buffer if given, then their number."},
+    [READ] =
+        {"read", (PyCFunction)(void (*)(void))connection_read, METH_VARARGS | METH_KEYWORDS,
+         "read(size, [buffer])\n\nUp to size bytes, of one record unless it is full; into buffer if given, then their "
+         "number."},
     [WRITE] = {"write", tb_connection_write, METH_O, "write(b)\n\nReturns the number of bytes written."},
     [REST] = {"do_handshake", tb_connection_do_handshake, METH_NOARGS, "do_handshake()"},
     {"pending", tb_connection_pending, METH_NOARGS, "pending()\n\nDecrypted bytes that wait to be read."},

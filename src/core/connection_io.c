@@ -1,42 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Input and output of a connection: handshake, write, read, shutdown.
+/* Input and output of a connection: handshake, write, shutdown; connection_read.c reads.
  *
  * An operation tries OpenSSL under the connection's lock, usually without the GIL.  The transports
  * never block: where OpenSSL wants more, the lock is given up and the socket waited for, so that a
  * reader that waits does not keep a writer out. */
-#include "connection.h"
+#include "connection_io.h"
 
 #include "context.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 
-#define RECORD_LENGTH              16384 /* the plaintext of a TLS record: RFC 8446 section 5.1 */
-#define SSL_ERROR_NUMBER_NO_SOCKET 9     /* SSLErrorNumber has no name for it; ssl uses the number */
+#define SSL_ERROR_NUMBER_NO_SOCKET 9 /* SSLErrorNumber has no name for it; ssl uses the number */
 
 /* ---- operations ------------------------------------------------------------------------------------- */
 
-static int raise_kept_exception(tb_connection *self)
+int tb_raise_kept(PyObject **kept)
 {
-    if (self->pending_exception[0] == NULL)
+    if (kept[0] == NULL)
         return 0;
-    PyErr_Restore(self->pending_exception[0], self->pending_exception[1], self->pending_exception[2]);
-    memset(self->pending_exception, 0, sizeof self->pending_exception);
+    PyErr_Restore(kept[0], kept[1], kept[2]);
+    memset(kept, 0, 3 * sizeof *kept);
     ERR_clear_error();
     return -1;
 }
-
-typedef struct {
-    char *target;
-    const char *source;
-    size_t length;
-    size_t done;
-    int is_write_to_memory;
-} io_request;
-
-typedef int (*operation)(tb_connection *self, io_request *request);
 
 /* The bytes that a cipher adds to a record, or 0 where they depend on padding.  RFC 8446 section 5.2
  * (one byte of type, the tag), RFC 5288 (explicit nonce of 8), RFC 7905 (none). */
@@ -53,8 +41,8 @@ static size_t overhead_of(const SSL_CIPHER *cipher, int version)
     }
 }
 
-/* The same for the records to come; 0 during a handshake, which may change the cipher. */
-static size_t record_overhead(tb_connection *self)
+/* 0 during a handshake, which may change the cipher. */
+size_t tb_record_overhead(tb_connection *self)
 {
     const SSL_CIPHER *cipher = SSL_get_current_cipher(self->ssl);
 
@@ -70,14 +58,14 @@ static size_t record_overhead(tb_connection *self)
 /* Makes room for the ciphertext of the write to come.  Needs the lock and the GIL. */
 static void reserve_ciphertext(tb_connection *self, size_t length)
 {
-    size_t overhead = record_overhead(self);
-    size_t records = (length + RECORD_LENGTH - 1) / RECORD_LENGTH;
+    size_t overhead = tb_record_overhead(self);
+    size_t records = (length + TB_RECORD_LENGTH - 1) / TB_RECORD_LENGTH;
 
     if (overhead != 0)
         tb_membio_reserve(self->outgoing_queue, length + records * overhead);
 }
 
-static void attempt(tb_connection *self, operation act, io_request *request, int release_gil, tb_outcome *outcome)
+static void attempt(tb_connection *self, tb_operation act, tb_request *request, int release_gil, tb_outcome *outcome)
 {
     PyThreadState *saved = NULL;
     PyThreadState *outer;
@@ -118,14 +106,6 @@ static void attempt(tb_connection *self, operation act, io_request *request, int
     }
 }
 
-typedef struct {
-    const char *timeout_text;
-    int release_gil;
-    PyObject *socket; /* NULL over MemoryBIOs */
-    int deadline_known;
-    struct timespec deadline;
-} patience;
-
 static void now_plus(struct timespec *moment, double seconds)
 {
     clock_gettime(CLOCK_MONOTONIC, moment);
@@ -165,7 +145,7 @@ static double socket_timeout(tb_connection *self, PyObject *socket)
 typedef enum { WAITED, WOULD_BLOCK, WAIT_FAILED } wait_result;
 
 /* Waits until the socket is ready for what OpenSSL wants. */
-static wait_result wait_for_socket(tb_connection *self, patience *limits, int ssl_error)
+static wait_result wait_for_socket(tb_connection *self, tb_patience *limits, int ssl_error)
 {
     double timeout = socket_timeout(self, limits->socket);
 
@@ -213,9 +193,7 @@ static wait_result wait_for_socket(tb_connection *self, patience *limits, int ss
     }
 }
 
-/* Repeats `act` until it succeeds (0), fails for good (1: *outcome says how, nothing is raised yet),
- * or raised an exception (-1). */
-static int run(tb_connection *self, operation act, io_request *request, patience *limits, tb_outcome *outcome)
+int tb_run(tb_connection *self, tb_operation act, tb_request *request, tb_patience *limits, tb_outcome *outcome)
 {
     int result = -1;
 
@@ -232,7 +210,7 @@ static int run(tb_connection *self, operation act, io_request *request, patience
     }
     for (;;) {
         attempt(self, act, request, limits->release_gil, outcome);
-        if (raise_kept_exception(self) < 0)
+        if (tb_raise_kept(self->pending_exception) < 0)
             break;
         if (outcome->result > 0) {
             result = 0;
@@ -258,7 +236,7 @@ static int run(tb_connection *self, operation act, io_request *request, patience
 
 /* ---- handshake ---------------------------------------------------------------------------------------- */
 
-static int act_handshake(tb_connection *self, io_request *request)
+static int act_handshake(tb_connection *self, tb_request *request)
 {
     (void)request;
     return SSL_do_handshake(self->ssl);
@@ -267,7 +245,7 @@ static int act_handshake(tb_connection *self, io_request *request)
 PyObject *tb_connection_do_handshake(PyObject *object, PyObject *unused)
 {
     tb_connection *self = (tb_connection *)object;
-    patience limits = {"_ssl.c: The handshake operation timed out", 1, NULL, 0, {0, 0}};
+    tb_patience limits = {"_ssl.c: The handshake operation timed out", 1, NULL, 0, {0, 0}};
     tb_outcome outcome;
     int result;
 
@@ -279,7 +257,7 @@ PyObject *tb_connection_do_handshake(PyObject *object, PyObject *unused)
             self->state, TB_SSL_ERROR, 0, __LINE__,
             "Cannot create a %s socket with a PROTOCOL_TLS_%s context: called a function you should not call",
             self->server_side ? "server" : "client", self->server_side ? "CLIENT" : "SERVER");
-    result = run(self, act_handshake, NULL, &limits, &outcome);
+    result = tb_run(self, act_handshake, NULL, &limits, &outcome);
     if (result < 0)
         return NULL;
     if (result > 0) {
@@ -292,8 +270,7 @@ PyObject *tb_connection_do_handshake(PyObject *object, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* Reading and writing follow this Python's own ssl in how a reset connection is reported. */
-static void take_reset_as_end_of_file(tb_outcome *outcome)
+void tb_take_reset_as_end_of_file(tb_outcome *outcome)
 {
     if ((outcome->sys_errno == ECONNRESET || outcome->sys_errno == EPIPE) && tb_reset_is_end_of_file()) {
         outcome->ssl_error = SSL_ERROR_SYSCALL;
@@ -302,20 +279,18 @@ static void take_reset_as_end_of_file(tb_outcome *outcome)
     }
 }
 
-/* Whether other threads may run while so many bytes are encrypted into memory.
- *
- * A record takes 2 to 3 us with AES in hardware, 20 to 40 without and with ChaCha20 on old processors.  To give the
+/* A record takes 2 to 3 us with AES in hardware, 20 to 40 without and with ChaCha20 on old processors.  To give the
  * GIL up and take it back costs 0.15 to 0.3 us where nobody wants it; where another thread does, that one mostly
  * takes it at once and we wait for it: two threads that gave it up for each record had 0.7 of one thread's speed.
  * So it is kept for what is one record's work; Python itself lets others wait for 5 ms. */
-static int release_gil_for(size_t length)
+int tb_release_gil_for(size_t length)
 {
-    return length > RECORD_LENGTH;
+    return length > TB_RECORD_LENGTH;
 }
 
 /* ---- write ---------------------------------------------------------------------------------------------- */
 
-static int act_write(tb_connection *self, io_request *request)
+static int act_write(tb_connection *self, tb_request *request)
 {
     return SSL_write_ex(self->ssl, request->source, request->length, &request->done);
 }
@@ -323,9 +298,9 @@ static int act_write(tb_connection *self, io_request *request)
 PyObject *tb_connection_write(PyObject *object, PyObject *data)
 {
     tb_connection *self = (tb_connection *)object;
-    patience limits = {"The write operation timed out", 0, NULL, 0, {0, 0}};
+    tb_patience limits = {"The write operation timed out", 0, NULL, 0, {0, 0}};
     tb_outcome outcome;
-    io_request request;
+    tb_request request;
     tb_view view;
     PyObject *written = NULL;
     int result;
@@ -339,13 +314,13 @@ PyObject *tb_connection_write(PyObject *object, PyObject *data)
         written = tb_long_from_size(0);
         goto exit;
     }
-    limits.release_gil = release_gil_for(request.length);
+    limits.release_gil = tb_release_gil_for(request.length);
     request.is_write_to_memory = self->outgoing_queue != NULL;
-    result = run(self, act_write, &request, &limits, &outcome);
+    result = tb_run(self, act_write, &request, &limits, &outcome);
     if (result == 0)
         written = tb_long_from_size(request.done);
     else if (result > 0) {
-        take_reset_as_end_of_file(&outcome);
+        tb_take_reset_as_end_of_file(&outcome);
         tb_raise_outcome(self->state, self->ssl, &outcome);
     }
 exit:
@@ -353,185 +328,11 @@ exit:
     return written;
 }
 
-/* ---- read ------------------------------------------------------------------------------------------------- */
-
-static int act_read(tb_connection *self, io_request *request)
-{
-    return SSL_read_ex(self->ssl, request->target, request->length, &request->done);
-}
-
-/* Reads into request->target.  0, or -1 with an exception; the peer's close_notify is 0 bytes. */
-static int read_some(tb_connection *self, io_request *request, int release_gil)
-{
-    patience limits = {"The read operation timed out", 0, NULL, 0, {0, 0}};
-    tb_outcome outcome;
-    int result;
-
-    limits.release_gil = release_gil;
-    result = run(self, act_read, request, &limits, &outcome);
-    if (result > 0) {
-        if (outcome.ssl_error == SSL_ERROR_ZERO_RETURN && SSL_get_shutdown(self->ssl) == SSL_RECEIVED_SHUTDOWN) {
-            request->done = 0;
-            return 0;
-        }
-        take_reset_as_end_of_file(&outcome);
-        tb_raise_outcome(self->state, self->ssl, &outcome);
-    }
-    return result == 0 ? 0 : -1;
-}
-
-/* What can be told of a read before OpenSSL is asked. */
-typedef struct {
-    int would_wait;    /* OpenSSL would find nothing to read */
-    int release_gil;   /* worth it */
-    size_t prediction; /* how many bytes it gives if it is asked for more, 0: unknown */
-} outlook;
-
-/* Whether OpenSSL, with an empty queue that has not ended, would only find that it has to wait.  A sans-IO
- * program reads until it is told so, once for everything it receives, and OpenSSL gets and frees a buffer of
- * 16 KiB to find out.  Needs the lock. */
-static int nothing_is_left(tb_connection *self)
-{
-    return SSL_is_init_finished(self->ssl) && SSL_get_shutdown(self->ssl) == 0 && !SSL_has_pending(self->ssl);
-}
-
-/* Over memory: the next read gives the rest of a record that was decrypted already, or the content of the
- * next one, whose header waits in the queue.  However much waits, that is one record's work; only a handshake,
- * which a read goes on with, is worth giving the GIL up. */
-static void look_into_memory(tb_connection *self, outlook *seen)
-{
-    size_t pending = 0, length, overhead;
-    int decrypted, ended;
-
-    length = tb_membio_peek_record(self->incoming_queue, &pending, &ended);
-    tb_connection_lock(self);
-    seen->release_gil = !SSL_is_init_finished(self->ssl);
-    seen->would_wait = pending == 0 && !ended && nothing_is_left(self);
-    decrypted = seen->would_wait ? 0 : SSL_pending(self->ssl);
-    overhead = length == 0 || decrypted > 0 || SSL_has_pending(self->ssl) ? 0 : record_overhead(self);
-    tb_connection_unlock(self);
-    length += TB_RECORD_HEADER;
-    if (decrypted > 0)
-        seen->prediction = (size_t)decrypted;
-    else if (overhead > 0 && length > overhead && length - overhead <= RECORD_LENGTH)
-        seen->prediction = length - overhead;
-}
-
-static void look_ahead(tb_connection *self, outlook *seen)
-{
-    memset(seen, 0, sizeof *seen);
-    if (self->incoming_queue != NULL) {
-        look_into_memory(self, seen);
-        return;
-    }
-    seen->release_gil = 1;
-}
-
-PyObject *tb_connection_read_into(tb_connection *self, Py_ssize_t length, PyObject *buffer)
-{
-    PyObject *count = NULL;
-    io_request request;
-    outlook seen;
-    tb_view view;
-
-    if (tb_view_get_writable(buffer, &view) < 0)
-        return NULL;
-    if (length <= 0 || length > view.length)
-        length = view.length;
-    memset(&request, 0, sizeof request);
-    request.target = (char *)view.data;
-    request.length = (size_t)length;
-    if (length == 0) {
-        count = tb_long_from_size(0);
-        goto exit;
-    }
-    look_ahead(self, &seen);
-    if (seen.would_wait)
-        tb_raise_want_read(self->state);
-    else if (read_some(self, &request, seen.release_gil) == 0)
-        count = tb_long_from_size(request.done);
-exit:
-    tb_view_release(&view);
-    return count;
-}
-
-static size_t decrypted_bytes(tb_connection *self)
-{
-    int pending;
-
-    tb_connection_lock(self);
-    pending = SSL_pending(self->ssl);
-    tb_connection_unlock(self);
-    return (size_t)pending;
-}
-
-/* A read never returns more than the rest of one record, so mostly the object can be made in its final
- * size; where not, the data are copied out of the stack. */
-static PyObject *read_bytes(tb_connection *self, Py_ssize_t length)
-{
-    char record[RECORD_LENGTH];
-    PyObject *bytes = NULL, *shorter;
-    io_request request;
-    outlook seen;
-
-    if (length < 0) {
-        PyErr_SetString(PyExc_ValueError, "size should not be negative");
-        return NULL;
-    }
-    if (length == 0)
-        return PyBytes_FromStringAndSize(NULL, 0);
-    look_ahead(self, &seen);
-    if (seen.would_wait)
-        return tb_raise_want_read(self->state);
-    if (self->incoming_queue == NULL)
-        seen.prediction = decrypted_bytes(self);
-    memset(&request, 0, sizeof request);
-    request.length = (size_t)length < RECORD_LENGTH ? (size_t)length : RECORD_LENGTH;
-    if (seen.prediction > 0) {
-        if (seen.prediction < request.length)
-            request.length = seen.prediction;
-        bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)request.length);
-        if (bytes == NULL)
-            return NULL;
-    }
-    request.target = bytes != NULL ? PyBytes_AsString(bytes) : record;
-    if (read_some(self, &request, seen.release_gil) < 0) {
-        Py_XDECREF(bytes);
-        return NULL;
-    }
-    if (bytes != NULL && request.done == request.length)
-        return bytes;
-    shorter = PyBytes_FromStringAndSize(request.target, (Py_ssize_t)request.done);
-    Py_XDECREF(bytes);
-    return shorter;
-}
-
-PyObject *tb_connection_read(PyObject *object, PyObject *length, PyObject *buffer)
-{
-    tb_connection *self = (tb_connection *)object;
-    Py_ssize_t wanted = 1024;
-
-    if (length != NULL) {
-        wanted = PyNumber_AsSsize_t(length, PyExc_OverflowError);
-        if (wanted == -1 && PyErr_Occurred())
-            return NULL;
-    }
-    if (buffer != NULL && buffer != Py_None)
-        return tb_connection_read_into(self, wanted, buffer);
-    return read_bytes(self, wanted);
-}
-
-PyObject *tb_connection_pending(PyObject *object, PyObject *unused)
-{
-    (void)unused;
-    return tb_long_from_size(decrypted_bytes((tb_connection *)object));
-}
-
 /* ---- shutdown ------------------------------------------------------------------------------------------------ */
 
 /* Sends close_notify and waits for the peer's.  A second 0 from SSL_shutdown means that the peer's
  * has not arrived although the transport has nothing more: that is success, the data may be over. */
-static int act_shutdown(tb_connection *self, io_request *request)
+static int act_shutdown(tb_connection *self, tb_request *request)
 {
     int result;
 
@@ -550,13 +351,13 @@ static int act_shutdown(tb_connection *self, io_request *request)
 PyObject *tb_connection_shutdown(PyObject *object, PyObject *unused)
 {
     tb_connection *self = (tb_connection *)object;
-    patience limits = {"The read operation timed out", 1, NULL, 0, {0, 0}};
+    tb_patience limits = {"The read operation timed out", 1, NULL, 0, {0, 0}};
     tb_outcome outcome;
     PyObject *socket;
     int result;
 
     (void)unused;
-    result = run(self, act_shutdown, NULL, &limits, &outcome);
+    result = tb_run(self, act_shutdown, NULL, &limits, &outcome);
     if (result < 0)
         return NULL;
     if (result > 0)
@@ -569,7 +370,7 @@ PyObject *tb_connection_shutdown(PyObject *object, PyObject *unused)
     return socket;
 }
 
-static int act_verify_client(tb_connection *self, io_request *request)
+static int act_verify_client(tb_connection *self, tb_request *request)
 {
     (void)request;
     return SSL_verify_client_post_handshake(self->ssl);

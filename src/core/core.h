@@ -114,6 +114,10 @@ size_t tb_membio_pending(tb_membio *queue);
 /* The length that the header of the next record states, if that is the next thing in the queue and holds
  * application data, else 0.  *pending receives the bytes waiting, *ended whether their end was marked. */
 size_t tb_membio_peek_record(tb_membio *queue, size_t *pending, int *ended);
+/* The bytes of content in whole records that wait, each `overhead` longer than its content with its header: those of
+ * `full` bytes that come first, and the shorter one behind them.  No record is looked at behind `most` bytes of
+ * content. */
+size_t tb_membio_peek_content(tb_membio *queue, size_t full, size_t overhead, size_t most);
 
 /* ---- socketbio.c: the BIO over a socket's descriptor ------------------------------------------ */
 
@@ -180,6 +184,7 @@ typedef struct {
     pthread_mutex_t lock;              /* held during every use of `ssl` */
     PyThreadState *thread;             /* of the operation in progress, while it runs without the GIL */
     PyObject *pending_exception[3];    /* raised by a callback during the operation in progress */
+    PyObject *deferred_exception[3];   /* what failed behind the data of the last read */
     const SSL_CIPHER *overhead_cipher; /* for which the next is known, or NULL */
     size_t overhead;                   /* what encryption adds to a record, bytes; 0: not predictable */
     int server_side;

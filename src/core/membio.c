@@ -237,27 +237,81 @@ size_t tb_membio_pending(tb_membio *queue)
     return pending;
 }
 
+/* A place in the queue, for looking ahead.  Under lock. */
+typedef struct {
+    const chunk *item;
+    size_t passed; /* of the unread part of `item` */
+} place;
+
+/* Goes on by up to `length` bytes, which are copied unless `copy` is NULL; by how many there were. */
+static size_t place_advance(place *at, unsigned char *copy, size_t length)
+{
+    size_t done = 0;
+
+    while (at->item != NULL && done < length) {
+        size_t part = at->item->end - at->item->start - at->passed;
+
+        if (part > length - done)
+            part = length - done;
+        if (copy != NULL)
+            memcpy(copy + done, at->item->data + at->item->start + at->passed, part);
+        done += part;
+        at->passed += part;
+        if (at->passed == at->item->end - at->item->start) {
+            at->item = at->item->next;
+            at->passed = 0;
+        }
+    }
+    return done;
+}
+
+/* Reads the header at `at`; the length of what follows it, 0 where no data of an application follow. */
+static size_t place_take_header(place *at)
+{
+    const unsigned char *header;
+    unsigned char copy[TB_RECORD_HEADER];
+
+    if (at->item != NULL && at->passed + TB_RECORD_HEADER < at->item->end - at->item->start) { /* as mostly */
+        header = (unsigned char *)at->item->data + at->item->start + at->passed;
+        at->passed += TB_RECORD_HEADER;
+    } else {
+        if (place_advance(at, copy, sizeof copy) < sizeof copy)
+            return 0;
+        header = copy;
+    }
+    return header[0] != SSL3_RT_APPLICATION_DATA ? 0 : (size_t)header[3] << 8 | header[4];
+}
+
 size_t tb_membio_peek_record(tb_membio *queue, size_t *pending, int *ended)
 {
-    unsigned char header[TB_RECORD_HEADER];
-    size_t known = 0;
-    chunk *item;
+    size_t length;
+    place at = {NULL, 0};
 
     pthread_mutex_lock(&queue->lock);
     *pending = queue->pending;
     *ended = queue->eof_written;
-    for (item = queue->first; item != NULL && known < sizeof header; item = item->next) {
-        size_t part = item->end - item->start;
-
-        if (part > sizeof header - known)
-            part = sizeof header - known;
-        memcpy(header + known, item->data + item->start, part);
-        known += part;
-    }
+    at.item = queue->first;
+    length = place_take_header(&at);
     pthread_mutex_unlock(&queue->lock);
-    if (known < sizeof header || header[0] != SSL3_RT_APPLICATION_DATA)
-        return 0;
-    return (size_t)header[3] << 8 | header[4];
+    return length;
+}
+
+size_t tb_membio_peek_content(tb_membio *queue, size_t full, size_t overhead, size_t most)
+{
+    size_t content = 0, rest, length;
+    place at = {NULL, 0};
+
+    pthread_mutex_lock(&queue->lock);
+    at.item = queue->first;
+    do {
+        rest = place_take_header(&at);
+        length = TB_RECORD_HEADER + rest;
+        if (length <= overhead || length > full || place_advance(&at, NULL, rest) < rest)
+            break;
+        content += length - overhead;
+    } while (length == full && content < most);
+    pthread_mutex_unlock(&queue->lock);
+    return content;
 }
 
 void tb_membio_reserve(tb_membio *queue, size_t length)
@@ -287,40 +341,56 @@ void tb_membio_reserve(tb_membio *queue, size_t length)
     chunks_free(reserved); /* another thread's reservation stands */
 }
 
-/* Copies the rest of a mostly consumed bytes object into a chunk of its size. */
-static void queue_shrink_first(tb_membio *queue)
+/* Copies of the unread part of `from`, in pieces that are never wasteful themselves; *last receives the last one.
+ * NULL when memory is out. */
+static chunk *copy_in_pieces(const chunk *from, chunk **last)
 {
-    chunk *first = queue->first;
-    chunk *small;
-    size_t left;
+    chunk *first = NULL, **link = &first;
+    size_t at = from->start;
 
-    if (first == NULL || first == queue->reserved || !is_wasteful(first))
+    while (at < from->end) {
+        size_t length = from->end - at < MAX_SLACK ? from->end - at : MAX_SLACK;
+        chunk *piece = chunk_new_plain(length);
+
+        if (piece == NULL) {
+            chunks_free(first);
+            return NULL;
+        }
+        memcpy(piece->data, from->data + at, length);
+        piece->end = length;
+        at += length;
+        *link = *last = piece;
+        link = &piece->next;
+    }
+    return first;
+}
+
+/* Moves the rest of the first chunk, a mostly consumed object, into memory of its own. */
+static void __attribute__((noinline)) queue_move_first(tb_membio *queue)
+{
+    chunk *large = queue->first;
+    chunk *pieces, *last = NULL;
+
+    pieces = copy_in_pieces(large, &last);
+    if (pieces == NULL)
         return;
-    left = first->end - first->start;
-    small = chunk_new_plain(left);
-    if (small == NULL)
-        return;
-    memcpy(small->data, first->data + first->start, left);
-    small->end = left;
-    small->next = first->next;
-    if (queue->last == first)
-        queue->last = small;
-    queue->first = small;
-    if (first->bytes != NULL) {
-        first->next = queue->spent;
-        queue->spent = first;
+    last->next = large->next;
+    if (queue->last == large)
+        queue->last = last;
+    queue->first = pieces;
+    if (large->bytes != NULL) {
+        large->next = queue->spent;
+        queue->spent = large;
     } else {
-        free(first);
+        free(large);
     }
 }
 
-void tb_membio_settle(tb_membio *queue)
+/* Not inlined, for the sake of those who find nothing to do. */
+static void __attribute__((noinline)) settle(tb_membio *queue)
 {
     chunk *spent;
 
-    /* Whoever leaves something to do settles it himself afterwards, so a glance without the lock is enough. */
-    if (!__atomic_load_n(&queue->unsettled, __ATOMIC_RELAXED))
-        return;
     pthread_mutex_lock(&queue->lock);
     __atomic_store_n(&queue->unsettled, 0, __ATOMIC_RELAXED);
     if (queue->reserved != NULL) {
@@ -342,11 +412,19 @@ void tb_membio_settle(tb_membio *queue)
             queue->spent = reserved;
         }
     }
-    queue_shrink_first(queue);
+    if (queue->first != NULL && queue->first != queue->reserved && is_wasteful(queue->first))
+        queue_move_first(queue);
     spent = queue->spent;
     queue->spent = NULL;
     pthread_mutex_unlock(&queue->lock);
     chunks_free(spent);
+}
+
+void tb_membio_settle(tb_membio *queue)
+{
+    /* Whoever leaves something to do settles it himself afterwards, so a glance without the lock is enough. */
+    if (__atomic_load_n(&queue->unsettled, __ATOMIC_RELAXED))
+        settle(queue);
 }
 
 /* ---- what OpenSSL sees ----------------------------------------------------------------------------- */
@@ -509,15 +587,11 @@ static PyObject *take_whole_object(tb_membio *queue, size_t length)
     return bytes;
 }
 
-static PyObject *memory_bio_read(PyObject *object, PyObject *args)
+static PyObject *take(tb_membio *queue, Py_ssize_t size)
 {
-    tb_membio *queue = ((memory_bio *)object)->queue;
-    Py_ssize_t size = -1;
     size_t length, taken;
     PyObject *bytes;
 
-    if (PyTuple_Size(args) != 0 && !PyArg_ParseTuple(args, "|n:read", &size))
-        return NULL;
     pthread_mutex_lock(&queue->lock);
     length = queue->pending;
     if (size >= 0 && (size_t)size < length)
@@ -540,6 +614,26 @@ static PyObject *memory_bio_read(PyObject *object, PyObject *args)
     }
     tb_membio_settle(queue);
     return bytes;
+}
+
+static PyObject *memory_bio_read(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    Py_ssize_t size = -1;
+
+    if (kwargs != NULL && PyDict_Size(kwargs) != 0) {
+        PyErr_SetString(PyExc_TypeError, "read() takes no keyword arguments");
+        return NULL;
+    }
+    if (!PyArg_ParseTuple(args, "|n:read", &size))
+        return NULL;
+    return take(((memory_bio *)object)->queue, size);
+}
+
+static PyObject *memory_bio_read_fast(PyObject *object, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
+{
+    if (count > 0 || names != NULL)
+        return tb_call_with_tuple(memory_bio_read, object, arguments, count, names);
+    return take(((memory_bio *)object)->queue, -1);
 }
 
 static int put_reference(tb_membio *queue, PyObject *bytes)
@@ -620,11 +714,13 @@ static PyObject *memory_bio_get_eof(PyObject *object, void *closure)
     return PyBool_FromLong(eof);
 }
 
+enum { READ, REST };
+
 static PyMethodDef memory_bio_methods[] = {
-    {"read", memory_bio_read, METH_VARARGS,
-     "read(size=-1)\n\nRemoves and returns up to size bytes; all of them if size is negative."},
-    {"write", memory_bio_write, METH_O,
-     "write(b)\n\nAppends the bytes-like object and returns its length.  SSLError after write_eof()."},
+    [READ] = {"read", (PyCFunction)(void (*)(void))memory_bio_read, METH_VARARGS | METH_KEYWORDS,
+              "read(size=-1)\n\nRemoves and returns up to size bytes; all of them if size is negative."},
+    [REST] = {"write", memory_bio_write, METH_O,
+              "write(b)\n\nAppends the bytes-like object and returns its length.  SSLError after write_eof()."},
     {"write_eof", memory_bio_write_eof, METH_NOARGS,
      "write_eof()\n\nMarks the end: once all data was read, eof is True."},
     {NULL, NULL, 0, NULL},
@@ -651,6 +747,7 @@ static PyType_Spec memory_bio_spec = {
 
 int tb_membio_type_add(PyObject *module, core_state *state)
 {
+    tb_prefer_fast_call(&memory_bio_methods[READ], memory_bio_read_fast);
     state->memory_bio_type = (PyTypeObject *)PyType_FromSpec(&memory_bio_spec);
     if (state->memory_bio_type == NULL)
         return -1;

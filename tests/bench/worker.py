@@ -23,7 +23,8 @@ import traceback
 cpu = getattr(time, "process_time", None) or time.clock  # 2.7's time.clock() is the process's CPU time
 wall = getattr(time, "perf_counter", None) or time.time
 
-READ_LENGTH = 16384
+READ_LENGTH = 16384  #: a record, which `ssl`, pyOpenSSL and C never give more than
+LONG_READ_LENGTH = 65536  #: what our module gives of a longer write
 
 #: name -> (suite of TLS 1.3, cipher of TLS 1.2 with RSA, the same with ECDSA)
 SUITES = {
@@ -39,6 +40,7 @@ class Standard(object):
     def __init__(self, name, certificates):
         self.module = importlib.import_module(name)
         self.certificates = certificates
+        self.reads_on = name == "_tls_bootstrap"
         self.want = self.module.SSLWantReadError
         if hasattr(self.module, "PROTOCOL_TLS_CLIENT"):
             self.protocols = (self.module.PROTOCOL_TLS_CLIENT, self.module.PROTOCOL_TLS_SERVER)
@@ -136,6 +138,8 @@ class Standard(object):
         client, server, _, client_out, server_in, _ = ends
         write, take, give, read, want = client.write, client_out.read, server_in.write, server.read, self.want
         length = len(data)
+        # To ask the others for more would only make them allocate more.
+        most = LONG_READ_LENGTH if self.reads_on and length > READ_LENGTH else READ_LENGTH
         for _ in range(count):
             if write(data) != length:
                 raise RuntimeError("a partial write into memory")
@@ -143,7 +147,7 @@ class Standard(object):
             received = 0
             try:
                 while True:
-                    received += len(read(READ_LENGTH))
+                    received += len(read(most))
             except want:
                 pass
             if received != length:

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one read gives: the records behind a full one too, and nothing that a later record may spoil."""
+
+import gc
+import socket
+import weakref
+
+import pytest
+
+import peers
+
+import _tls_bootstrap as tls
+
+RECORD = 16384
+IN_AN_OBJECT, IN_A_BUFFER = 4 * RECORD, 64 * RECORD  # the most that one read gives, connection_read.c
+
+
+def into_object(connection, length):
+    return connection.read(length)
+
+
+def into_buffer(connection, length):
+    buffer = bytearray(length)
+    return bytes(buffer[: connection.read(length, buffer)])
+
+
+@pytest.fixture(params=[into_object, into_buffer])
+def read(request):
+    return request.param
+
+
+@pytest.fixture
+def pair(certificates, version):
+    client = peers.client_context(certificates, version)
+    return peers.MemoryPair(client, peers.server_context(certificates.localhost, version)).handshake()
+
+
+def numbered(length):
+    """Bytes in which every place can be told from the others."""
+    return b"".join(("%07d\n" % number).encode("ascii") for number in range(length // 8 + 1))[:length]
+
+
+@pytest.mark.parametrize("length", [RECORD - 1, RECORD, RECORD + 1, 2 * RECORD, 2 * RECORD + 5, 50000])
+def test_the_records_of_one_write_are_read_at_once(pair, read, length):
+    data = numbered(length)
+    pair.client.write(data)
+    assert read(pair.server, IN_AN_OBJECT) == data
+    with pytest.raises(tls.SSLWantReadError):
+        pair.server.read(1)
+
+
+@pytest.mark.parametrize("first", [1, 100, RECORD - 1])
+@pytest.mark.parametrize("second", [1, RECORD, 40000])
+def test_a_record_that_is_not_full_ends_a_read(pair, read, first, second):
+    pair.client.write(b"x" * first)
+    pair.client.write(b"y" * second)
+    assert read(pair.server, IN_AN_OBJECT) == b"x" * first
+    assert read(pair.server, IN_AN_OBJECT) == b"y" * second
+
+
+def test_the_last_record_of_a_write_ends_a_read(pair, read):
+    pair.client.write(b"x" * (RECORD + 1))
+    pair.client.write(b"y" * RECORD)
+    assert read(pair.server, IN_AN_OBJECT) == b"x" * (RECORD + 1)
+    assert read(pair.server, IN_AN_OBJECT) == b"y" * RECORD
+
+
+def test_a_read_gives_no_more_than_it_is_asked_for(pair, read):
+    data = numbered(5 * RECORD)
+    pair.client.write(data)
+    taken = b""
+    for length in (RECORD + 1, RECORD - 1, 7, 2 * RECORD, 100):
+        part = read(pair.server, length)
+        assert 0 < len(part) <= length
+        taken += part
+    while len(taken) < len(data):
+        taken += read(pair.server, 30000)
+    assert taken == data
+
+
+@pytest.mark.parametrize("read, most", [(into_object, IN_AN_OBJECT), (into_buffer, IN_A_BUFFER)])
+def test_a_read_of_very_much_ends_after_some_records(pair, read, most):
+    data = numbered(IN_A_BUFFER + 3 * RECORD)
+    pair.client.write(data)
+    first = read(pair.server, 2 * len(data))
+    assert len(first) == most
+    taken = [first]
+    while sum(map(len, taken)) < len(data):
+        taken.append(read(pair.server, 2 * len(data)))
+    assert b"".join(taken) == data
+
+
+@pytest.mark.parametrize("missing", [1, 10000, 16400, 16405])
+def test_a_record_that_has_not_arrived_is_not_waited_for(pair, read, missing):
+    data = numbered(3 * RECORD)
+    pair.client.write(data)
+    records = pair.to_server.read()
+    pair.to_server.write(records[:-missing])
+    assert read(pair.server, IN_AN_OBJECT) == data[: 2 * RECORD]
+    with pytest.raises(tls.SSLWantReadError):
+        read(pair.server, IN_AN_OBJECT)
+    pair.to_server.write(records[-missing:])
+    assert read(pair.server, IN_AN_OBJECT) == data[2 * RECORD :]
+
+
+@pytest.mark.parametrize("size", [3, 1000, 16406, 20000])
+def test_records_in_pieces(pair, read, size):
+    data = numbered(3 * RECORD + 77)
+    pair.client.write(data)
+    records = pair.to_server.read()
+    for start in range(0, len(records), size):
+        pair.to_server.write(records[start : start + size])
+    assert read(pair.server, IN_AN_OBJECT) == data
+
+
+def test_the_end_behind_data(pair, read):
+    data = numbered(2 * RECORD)
+    pair.client.write(data)
+    with pytest.raises(tls.SSLWantReadError):
+        pair.client.unwrap()
+    assert read(pair.server, IN_AN_OBJECT) == data
+    for _ in range(2):
+        assert read(pair.server, IN_AN_OBJECT) == b""
+
+
+def test_what_fails_behind_data_is_raised_by_the_next_read(pair, read):
+    data = numbered(3 * RECORD)
+    pair.client.write(data)
+    records = bytearray(pair.to_server.read())
+    records[-1] = records[-1] ^ 1  # a tag that does not fit
+    pair.to_server.write(bytes(records))
+    assert read(pair.server, IN_AN_OBJECT) == data[: 2 * RECORD]
+    assert read(pair.server, 0) == b""
+    with pytest.raises(tls.SSLError) as caught:
+        read(pair.server, IN_AN_OBJECT)
+    assert caught.value.reason == "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"
+    with pytest.raises(tls.SSLError) as caught:  # and not the same error for ever
+        read(pair.server, IN_AN_OBJECT)
+    assert caught.value.reason != "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"
+
+
+class Refused(Exception):
+    """Raised by a callback; unlike those that are built in it can be referred to weakly."""
+
+
+def pair_that_refuses_the_second_record(certificates, version):
+    heads, raised = [], []
+
+    def listen(connection, direction, version, content_type, message_type, data):
+        if int(content_type) == 0x100 and bytearray(data)[0] == 23 and sending:  # the header of a record with data
+            heads.append(data)
+            if len(heads) == 2:
+                error = Refused()
+                raised.append(weakref.ref(error))
+                raise error
+
+    sending = []
+    server = peers.server_context(certificates.localhost, version)
+    server._msg_callback = listen
+    pair = peers.MemoryPair(peers.client_context(certificates, version), server).handshake()
+    sending.append(True)
+    return pair, raised
+
+
+def test_what_a_callback_raises_behind_data(certificates, version, read):
+    pair, _ = pair_that_refuses_the_second_record(certificates, version)
+    data = numbered(3 * RECORD)
+    pair.client.write(data)
+    assert read(pair.server, IN_AN_OBJECT) == data[: 2 * RECORD]
+    with pytest.raises(Refused):
+        read(pair.server, IN_AN_OBJECT)
+    assert read(pair.server, IN_AN_OBJECT) == data[2 * RECORD :]
+
+
+def test_an_error_that_is_never_fetched_goes_with_its_connection(certificates, version, read):
+    pair, raised = pair_that_refuses_the_second_record(certificates, version)
+    pair.client.write(b"x" * (3 * RECORD))
+    assert read(pair.server, IN_AN_OBJECT) == b"x" * (2 * RECORD)
+    assert [error() is None for error in raised] == [False]
+    del pair  # which the error's traceback refers to as well
+    gc.collect()
+    assert [error() is None for error in raised] == [True]
+    assert not any(isinstance(item, Refused) for item in gc.get_objects())
+
+
+def test_padding_makes_fewer_bytes_than_were_expected(certificates, read):
+    # A suite with blocks: what a record holds is not known before it is decrypted, so each is read by itself.
+    client = peers.client_context(certificates, tls.TLSVersion.TLSv1_2)
+    client.set_ciphers("ECDHE-ECDSA-AES128-SHA256")
+    pair = peers.MemoryPair(client, peers.server_context(certificates.localhost)).handshake()
+    data = numbered(2 * RECORD + 9)
+    pair.client.write(data)
+    assert b"".join(read(pair.server, IN_AN_OBJECT) for _ in range(3)) == data
+
+
+@pytest.fixture
+def sockets(certificates, version):
+    """Two SSLSockets on a socket pair."""
+    pair = peers.MemoryPair(
+        peers.client_context(certificates, version), peers.server_context(certificates.localhost, version)
+    )
+    one, other = socket.socketpair()
+    if not isinstance(one, socket.socket):  # 2.7 gives the inner objects
+        one, other = socket.socket(_sock=one), socket.socket(_sock=other)
+    one.settimeout(0)
+    other.settimeout(0)
+    client = pair.client.context.wrap_socket(one, server_hostname="localhost", do_handshake_on_connect=False)
+    server = pair.server.context.wrap_socket(other, server_side=True, do_handshake_on_connect=False)
+    waiting = [client, server]
+    while waiting:
+        for end in list(waiting):
+            try:
+                end.do_handshake()
+                waiting.remove(end)
+            except tls.SSLWantReadError:
+                pass
+    for end in (client, server):
+        end.settimeout(peers.LIMIT)
+    yield client, server
+    client.close()
+    server.close()
+
+
+def test_a_socket_gives_the_records_that_are_there_and_waits_for_no_other(sockets):
+    client, server = sockets
+    data = numbered(2 * RECORD)
+    client.sendall(data)
+    buffer = bytearray(IN_AN_OBJECT)
+    assert server.recv_into(buffer) == len(data)
+    assert bytes(buffer[: len(data)]) == data
+    client.sendall(b"x" * (RECORD + 1))
+    client.sendall(b"more")
+    assert server.recv_into(buffer) == RECORD + 1
+    assert server.recv_into(buffer) == 4
+
+
+def test_a_socket_that_ends_without_notice_behind_data(sockets):
+    client, server = sockets
+    server.suppress_ragged_eofs = False
+    data = numbered(2 * RECORD)
+    client.sendall(data)
+    client.shutdown(socket.SHUT_RDWR)
+    buffer = bytearray(IN_AN_OBJECT)
+    assert server.recv_into(buffer) == len(data)
+    assert bytes(buffer[: len(data)]) == data
+    with pytest.raises(tls.SSLEOFError):
+        server.recv_into(buffer)
