@@ -210,7 +210,7 @@ int tb_run(tb_connection *self, tb_operation act, tb_request *request, tb_patien
     }
     for (;;) {
         attempt(self, act, request, limits->release_gil, outcome);
-        if (tb_raise_kept(self->pending_exception) < 0)
+        if ((request == NULL || !request->raised_late) && tb_raise_kept(self->pending_exception) < 0)
             break;
         if (outcome->result > 0) {
             result = 0;

@@ -18,6 +18,7 @@ typedef struct {
     int is_write_to_memory;
     int reads_on;    /* a full record is followed by the next one while `length` leaves room */
     int later_error; /* SSL_get_error() of the record behind those that were read, 0 if none failed */
+    int raised_late; /* a callback raised behind the first record: not to be raised now, the data would be lost */
 } tb_request;
 
 /* What OpenSSL is asked for; without the GIL, so no Python API.  Its result as SSL_get_error() takes it. */

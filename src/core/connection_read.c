@@ -22,16 +22,6 @@ static size_t smaller(size_t one, size_t other)
 
 /* ---- what OpenSSL is asked for -------------------------------------------------------------------------------- */
 
-/* What a callback raised behind the first record must not take the data from the program. */
-static int defer_exception(tb_connection *self)
-{
-    if (self->pending_exception[0] == NULL)
-        return 0;
-    memcpy(self->deferred_exception, self->pending_exception, sizeof self->deferred_exception);
-    memset(self->pending_exception, 0, sizeof self->pending_exception);
-    return 1;
-}
-
 static int act_read(tb_connection *self, tb_request *request)
 {
     size_t part = 0;
@@ -47,23 +37,32 @@ static int act_read(tb_connection *self, tb_request *request)
             request->done += part;
         else
             request->later_error = SSL_get_error(self->ssl, result);
-        if (defer_exception(self) || result <= 0)
+        request->raised_late = self->pending_exception[0] != NULL;
+        if (request->raised_late || result <= 0)
             break;
     }
     return 1;
 }
 
-/* Keeps the failure of a record behind those that were read; the others are found again by the next read. */
-static void defer_failure(tb_connection *self, tb_request *request, tb_outcome *outcome)
+/* Keeps for the next read what was raised or failed behind the data of this one.  What is not fatal, the next read
+ * finds again. */
+static void defer_failure(tb_connection *self, const tb_request *request, tb_outcome *outcome)
 {
     PyObject **kept = self->deferred_exception;
 
-    if (kept[0] != NULL || (request->later_error != SSL_ERROR_SSL && request->later_error != SSL_ERROR_SYSCALL))
+    if (request->raised_late) {
+        tb_raise_kept(self->pending_exception);
+    } else if (request->later_error == SSL_ERROR_SSL || request->later_error == SSL_ERROR_SYSCALL) {
+        outcome->ssl_error = request->later_error;
+        tb_take_reset_as_end_of_file(outcome);
+        tb_raise_outcome(self->state, self->ssl, outcome);
+    }
+    if (!PyErr_Occurred())
         return;
-    outcome->ssl_error = request->later_error;
-    tb_take_reset_as_end_of_file(outcome);
-    tb_raise_outcome(self->state, self->ssl, outcome);
-    PyErr_Fetch(&kept[0], &kept[1], &kept[2]);
+    if (kept[0] == NULL)
+        PyErr_Fetch(&kept[0], &kept[1], &kept[2]);
+    else
+        PyErr_Clear(); /* of two threads that read, the first one's is told */
 }
 
 /* Reads into request->target.  0, or -1 with an exception; the peer's close_notify is 0 bytes. */
@@ -82,7 +81,7 @@ static int read_some(tb_connection *self, tb_request *request, int release_gil)
         }
         tb_take_reset_as_end_of_file(&outcome);
         tb_raise_outcome(self->state, self->ssl, &outcome);
-    } else if (result == 0 && request->later_error != 0) {
+    } else if (result == 0 && (request->raised_late || request->later_error != 0)) {
         defer_failure(self, request, &outcome);
     }
     return result == 0 ? 0 : -1;

@@ -271,7 +271,7 @@ static size_t place_take_header(place *at)
     const unsigned char *header;
     unsigned char copy[TB_RECORD_HEADER];
 
-    if (at->item != NULL && at->passed + TB_RECORD_HEADER < at->item->end - at->item->start) { /* as mostly */
+    if (at->item != NULL && at->passed + TB_RECORD_HEADER < at->item->end - at->item->start) { /* and more: as mostly */
         header = (unsigned char *)at->item->data + at->item->start + at->passed;
         at->passed += TB_RECORD_HEADER;
     } else {
@@ -366,7 +366,7 @@ static chunk *copy_in_pieces(const chunk *from, chunk **last)
 }
 
 /* Moves the rest of the first chunk, a mostly consumed object, into memory of its own. */
-static void __attribute__((noinline)) queue_move_first(tb_membio *queue)
+static void queue_move_first(tb_membio *queue)
 {
     chunk *large = queue->first;
     chunk *pieces, *last = NULL;

@@ -2,6 +2,7 @@
 """Two ends of a TLS connection for tests: in memory, or over loopback sockets with a thread."""
 
 import socket
+import sys
 import threading
 
 import _tls_bootstrap as tls
@@ -82,6 +83,22 @@ def receiver_has_record(pair, receiver):
     """Whether bytes wait for `receiver`."""
     queue = pair.to_client if receiver is pair.client else pair.to_server
     return bool(queue.pending or receiver.pending())
+
+
+def connected(certificates, version=None, **keywords):
+    """(client, server): SSLSockets over a socket pair, limited to one TLSVersion if given; the keywords are the client's."""
+    one, other = socket.socketpair()
+    if sys.version_info[0] == 2:
+        one, other = socket.socket(_sock=one), socket.socket(_sock=other)
+    accepted = []
+    serving = server_context(certificates.localhost, version)
+    thread = threading.Thread(target=lambda: accepted.append(serving.wrap_socket(other, server_side=True)))
+    thread.start()
+    client = client_context(certificates, version).wrap_socket(one, server_hostname="localhost", **keywords)
+    thread.join(LIMIT)
+    for each in (client, accepted[0]):
+        each.settimeout(LIMIT)
+    return client, accepted[0]
 
 
 class Server(object):

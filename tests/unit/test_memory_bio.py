@@ -50,6 +50,15 @@ def test_sizes(size):
     assert bio.read() == data
 
 
+def test_arguments_of_read_that_are_refused():
+    bio = tls.MemoryBIO()
+    bio.write(b"kept")
+    for arguments, keywords in (((), {"size": 1}), ((1, 2), {}), (("1",), {}), ((None,), {})):
+        with pytest.raises(TypeError):
+            bio.read(*arguments, **keywords)
+    assert bio.read() == b"kept"
+
+
 def test_many_small_writes_and_reads_of_other_sizes():
     bio = tls.MemoryBIO()
     data = bytes(bytearray(range(256))) * 40

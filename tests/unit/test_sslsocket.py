@@ -25,25 +25,9 @@ CALLS = (
 )
 
 
-def connected(certificates, **keywords):
-    """(client, server) over a socket pair; the keywords are the client's."""
-    one, other = socket.socketpair()
-    if sys.version_info[0] == 2:
-        one, other = socket.socket(_sock=one), socket.socket(_sock=other)
-    accepted = []
-    serving = peers.server_context(certificates.localhost)
-    thread = threading.Thread(target=lambda: accepted.append(serving.wrap_socket(other, server_side=True)))
-    thread.start()
-    client = peers.client_context(certificates).wrap_socket(one, server_hostname="localhost", **keywords)
-    thread.join(peers.LIMIT)
-    for each in (client, accepted[0]):
-        each.settimeout(peers.LIMIT)
-    return client, accepted[0]
-
-
 @pytest.fixture
 def ends(certificates):
-    client, server = connected(certificates)
+    client, server = peers.connected(certificates)
     yield client, server
     client.close()
     server.close()
@@ -132,7 +116,7 @@ def test_lengths_that_cannot_be(ends):
 def test_an_end_without_close_notify(certificates, suppressed):
     reads = [lambda end: end.recv(10), lambda end: end.recv_into(bytearray(9)), lambda end: end.read(5)]
     for call, nothing in zip(reads, [b"", 0, b""]):
-        client, server = connected(certificates, suppress_ragged_eofs=suppressed)
+        client, server = peers.connected(certificates, suppress_ragged_eofs=suppressed)
         server.close()
         if suppressed:
             assert call(client) == nothing
@@ -143,7 +127,7 @@ def test_an_end_without_close_notify(certificates, suppressed):
 
 
 def test_what_suppress_ragged_eofs_itself_raises_is_raised(certificates):
-    client, server = connected(certificates)
+    client, server = peers.connected(certificates)
     server.close()
     del client.suppress_ragged_eofs
     with pytest.raises(AttributeError, match="suppress_ragged_eofs"):
@@ -194,7 +178,7 @@ def test_without_tls_they_are_the_sockets(ends):
 
 @pytest.mark.parametrize("strange", [7, "text", object(), socket.socket, _core.MemoryBIO])
 def test_something_else_in_the_place_of_the_connection_is_not_taken_for_one(certificates, strange):
-    client, server = connected(certificates)
+    client, server = peers.connected(certificates)
     client._sslobj = strange
     for call in CALLS:
         with pytest.raises((AttributeError, TypeError)):
@@ -226,7 +210,7 @@ def test_an_instance_that_becomes_a_subclass_later(ends):
 
 
 def test_a_bound_method_keeps_the_socket(certificates):
-    client, server = connected(certificates)
+    client, server = peers.connected(certificates)
     send = client.sendall
     del client
     gc.collect()
@@ -237,7 +221,7 @@ def test_a_bound_method_keeps_the_socket(certificates):
 
 
 def test_a_cycle_through_it_is_collected(certificates):
-    client, server = connected(certificates)
+    client, server = peers.connected(certificates)
     client.itself = client
     gone = weakref.ref(client)
     server.close()
