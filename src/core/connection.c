@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One TLS connection, over a socket or over two MemoryBIOs: its life, its locking, its attributes.
  *
- * The lock is recursive because OpenSSL's callbacks run Python code, which may ask the very
- * connection for its context or version. */
+ * The mutex is recursive because OpenSSL's callbacks run Python code, which may ask the very
+ * connection for its context or version.  gil_lock.h says where it is passed by. */
 #include "connection.h"
 
 #include "context.h"
@@ -12,19 +12,33 @@
 
 /* ---- locking and callbacks ------------------------------------------------------------------------- */
 
-void tb_connection_lock(tb_connection *self)
+/* With the GIL.  The others see at once that the mutex counts. */
+static void take_mutex(tb_connection *self)
 {
-    if (pthread_mutex_trylock(&self->lock) != 0) {
+    tb_gil_lock_expose(&self->lock, 1);
+    if (pthread_mutex_trylock(&self->lock.mutex) != 0) {
         /* Its holder may be waiting for the GIL in a callback. */
         Py_BEGIN_ALLOW_THREADS
-        pthread_mutex_lock(&self->lock);
+        pthread_mutex_lock(&self->lock.mutex);
         Py_END_ALLOW_THREADS
     }
 }
 
-void tb_connection_unlock(tb_connection *self)
+int tb_connection_lock(tb_connection *self)
 {
-    pthread_mutex_unlock(&self->lock);
+    int needed = tb_gil_lock_is_exposed(&self->lock);
+
+    if (needed)
+        take_mutex(self);
+    return needed;
+}
+
+void tb_connection_unlock(tb_connection *self, int locked)
+{
+    if (locked) {
+        pthread_mutex_unlock(&self->lock.mutex);
+        tb_gil_lock_expose(&self->lock, -1);
+    }
 }
 
 tb_connection *tb_connection_of_ssl(const SSL *ssl)
@@ -37,6 +51,10 @@ void tb_connection_enter_python(tb_connection *self)
     if (self->thread != NULL) {
         tb_openssl_leave();
         PyEval_RestoreThread(self->thread);
+    } else if (self->locked != NULL && !*self->locked) {
+        /* The operation has kept others out with the GIL alone, which Python code gives up. */
+        take_mutex(self);
+        *self->locked = 1;
     }
 }
 
@@ -126,7 +144,7 @@ static int set_owner(tb_connection *self, PyObject *owner)
 static int connection_set_session(PyObject *object, PyObject *value, void *closure)
 {
     tb_connection *self = (tb_connection *)object;
-    int finished, accepted;
+    int finished, accepted, locked;
 
     (void)closure;
     if (tb_refuse_delete(value) < 0)
@@ -143,10 +161,10 @@ static int connection_set_session(PyObject *object, PyObject *value, void *closu
         PyErr_SetString(PyExc_ValueError, "Cannot set session for server-side SSLSocket.");
         return -1;
     }
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     finished = SSL_is_init_finished(self->ssl);
     accepted = finished ? 0 : SSL_set_session(self->ssl, tb_session_get(value));
-    tb_connection_unlock(self);
+    tb_connection_unlock(self, locked);
     if (finished) {
         PyErr_SetString(PyExc_ValueError, "Cannot set session after handshake.");
         return -1;
@@ -162,11 +180,12 @@ static PyObject *connection_get_session(PyObject *object, void *closure)
 {
     tb_connection *self = (tb_connection *)object;
     SSL_SESSION *session;
+    int locked;
 
     (void)closure;
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     session = SSL_get1_session(self->ssl);
-    tb_connection_unlock(self);
+    tb_connection_unlock(self, locked);
     if (session == NULL)
         Py_RETURN_NONE;
     return tb_session_wrap(self->state, self->module, self->context, session);
@@ -204,7 +223,7 @@ PyObject *tb_connection_new(tb_context *context, PyObject *socket, PyObject *inc
     self->module = context->module;
     Py_INCREF((PyObject *)context);
     self->context = context;
-    if (initialise_lock(&self->lock) < 0) {
+    if (initialise_lock(&self->lock.mutex) < 0) {
         PyErr_NoMemory();
         goto error;
     }
@@ -293,7 +312,7 @@ static void connection_dealloc(PyObject *object)
         SSL_set_shutdown(self->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
         SSL_free(self->ssl);
     }
-    pthread_mutex_destroy(&self->lock);
+    pthread_mutex_destroy(&self->lock.mutex);
     Py_XDECREF(self->incoming);
     Py_XDECREF(self->outgoing);
     Py_XDECREF(self->owner);
@@ -320,6 +339,7 @@ static int connection_set_context(PyObject *object, PyObject *value, void *closu
 {
     tb_connection *self = (tb_connection *)object;
     PyObject *previous = (PyObject *)self->context;
+    int locked;
 
     (void)closure;
     if (tb_refuse_delete(value) < 0)
@@ -328,12 +348,12 @@ static int connection_set_context(PyObject *object, PyObject *value, void *closu
         PyErr_SetString(PyExc_TypeError, "The value must be a SSLContext");
         return -1;
     }
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     Py_INCREF(value);
     self->context = (tb_context *)value;
     SSL_set_SSL_CTX(self->ssl, self->context->ctx);
     SSL_set_msg_callback(self->ssl, NULL);
-    tb_connection_unlock(self);
+    tb_connection_unlock(self, locked);
     tb_context_attach_msg_callback(self->context, self->ssl);
     Py_DECREF(previous);
     return 0;
@@ -358,11 +378,12 @@ static int connection_set_owner(PyObject *object, PyObject *value, void *closure
 static PyObject *connection_invalidate(PyObject *object, PyObject *unused)
 {
     tb_connection *self = (tb_connection *)object;
+    int locked;
 
     (void)unused;
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     self->transport.fd = -1;
-    tb_connection_unlock(self);
+    tb_connection_unlock(self, locked);
     Py_RETURN_NONE;
 }
 

@@ -21,19 +21,19 @@ PyObject *tb_connection_getpeercert(PyObject *object, PyObject *args)
     tb_connection *self = (tb_connection *)object;
     PyObject *der = NULL, *result;
     X509 *peer = NULL;
-    int binary, finished, verified;
+    int binary, finished, verified, locked;
 
     if (!PyArg_ParseTuple(args, "|O:getpeercert", &der))
         return NULL;
     binary = der != NULL ? PyObject_IsTrue(der) : 0;
     if (binary < 0)
         return NULL;
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     finished = SSL_is_init_finished(self->ssl);
     if (finished)
         peer = SSL_get1_peer_certificate(self->ssl);
     verified = SSL_get_verify_mode(self->ssl) & SSL_VERIFY_PEER;
-    tb_connection_unlock(self);
+    tb_connection_unlock(self, locked);
     if (!finished) {
         PyErr_SetString(PyExc_ValueError, "handshake not done yet");
         return NULL;
@@ -53,13 +53,14 @@ PyObject *tb_connection_get_verified_chain(PyObject *object, PyObject *unused)
     tb_connection *self = (tb_connection *)object;
     STACK_OF(X509) * chain;
     PyObject *result;
+    int locked;
 
     (void)unused;
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     chain = SSL_get0_verified_chain(self->ssl);
     if (chain != NULL)
         chain = X509_chain_up_ref(chain);
-    tb_connection_unlock(self);
+    tb_connection_unlock(self, locked);
     if (chain == NULL)
         Py_RETURN_NONE;
     result = tb_chain_to_list(self->state, self->module, chain);
@@ -73,16 +74,17 @@ PyObject *tb_connection_get_unverified_chain(PyObject *object, PyObject *unused)
     STACK_OF(X509) * chain;
     X509 *peer = NULL;
     PyObject *result = NULL;
+    int locked;
 
     (void)unused;
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     chain = SSL_get_peer_cert_chain(self->ssl);
     if (chain != NULL)
         chain = X509_chain_up_ref(chain);
     /* On the server OpenSSL leaves the client's own certificate out of the chain. */
     if (self->server_side)
         peer = SSL_get1_peer_certificate(self->ssl);
-    tb_connection_unlock(self);
+    tb_connection_unlock(self, locked);
     if (chain == NULL && peer != NULL)
         chain = sk_X509_new_null(); /* a resumed session keeps the certificate only */
     if (chain == NULL) {
@@ -114,11 +116,12 @@ PyObject *tb_connection_cipher(PyObject *object, PyObject *unused)
 {
     tb_connection *self = (tb_connection *)object;
     const SSL_CIPHER *cipher;
+    int locked;
 
     (void)unused;
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     cipher = SSL_get_current_cipher(self->ssl);
-    tb_connection_unlock(self);
+    tb_connection_unlock(self, locked);
     if (cipher == NULL)
         Py_RETURN_NONE;
     return cipher_tuple(cipher);
@@ -140,15 +143,20 @@ PyObject *tb_connection_shared_ciphers(PyObject *object, PyObject *unused)
     tb_connection *self = (tb_connection *)object;
     STACK_OF(SSL_CIPHER) * ours, *theirs;
     PyObject *result = NULL;
-    int i;
+    int i, locked;
 
     (void)unused;
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     ours = SSL_get_ciphers(self->ssl);
     theirs = self->server_side ? SSL_get_client_ciphers(self->ssl) : ours;
+    /* Copies: with a list Python may collect garbage, and run anything. */
+    ours = ours != NULL ? sk_SSL_CIPHER_dup(ours) : NULL;
+    theirs = theirs != NULL ? sk_SSL_CIPHER_dup(theirs) : NULL;
+    tb_connection_unlock(self, locked);
     if (ours == NULL || theirs == NULL) {
-        tb_connection_unlock(self);
-        Py_RETURN_NONE;
+        result = Py_None;
+        Py_INCREF(result);
+        goto exit;
     }
     result = PyList_New(0);
     for (i = 0; result != NULL && i < sk_SSL_CIPHER_num(theirs); i++) {
@@ -157,7 +165,9 @@ PyObject *tb_connection_shared_ciphers(PyObject *object, PyObject *unused)
         if (sk_SSL_CIPHER_find(ours, (SSL_CIPHER *)cipher) >= 0 && append_cipher(result, cipher) < 0)
             Py_CLEAR(result);
     }
-    tb_connection_unlock(self);
+exit:
+    sk_SSL_CIPHER_free(ours);
+    sk_SSL_CIPHER_free(theirs);
     return result;
 }
 
@@ -166,15 +176,16 @@ static PyObject *text_after_handshake(tb_connection *self, const char *(*ask)(SS
 {
     char text[128];
     const char *found = NULL;
+    int locked;
 
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     if (SSL_is_init_finished(self->ssl))
         found = ask(self->ssl);
     if (found != NULL) { /* it belongs to the SSL: copied while that is locked */
         strncpy(text, found, sizeof text - 1);
         text[sizeof text - 1] = '\0';
     }
-    tb_connection_unlock(self);
+    tb_connection_unlock(self, locked);
     return text_or_none(found != NULL ? text : NULL);
 }
 
@@ -221,20 +232,19 @@ PyObject *tb_connection_selected_alpn_protocol(PyObject *object, PyObject *unuse
 {
     tb_connection *self = (tb_connection *)object;
     const unsigned char *protocol = NULL;
+    char copy[255]; /* as long as a name can be: RFC 7301 section 3.1 */
     unsigned int length = 0;
-    PyObject *result;
+    int locked;
 
     (void)unused;
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     SSL_get0_alpn_selected(self->ssl, &protocol, &length);
-    if (protocol == NULL) {
-        result = Py_None;
-        Py_INCREF(result);
-    } else {
-        result = tb_native_str_len((const char *)protocol, (Py_ssize_t)length);
-    }
-    tb_connection_unlock(self);
-    return result;
+    if (protocol != NULL && length <= sizeof copy)
+        memcpy(copy, protocol, length);
+    tb_connection_unlock(self, locked);
+    if (protocol == NULL || length > sizeof copy)
+        Py_RETURN_NONE;
+    return tb_native_str_len(copy, (Py_ssize_t)length);
 }
 
 PyObject *tb_connection_selected_npn_protocol(PyObject *object, PyObject *unused)
@@ -247,12 +257,12 @@ PyObject *tb_connection_selected_npn_protocol(PyObject *object, PyObject *unused
 PyObject *tb_connection_extended_master_secret(PyObject *object, PyObject *unused)
 {
     tb_connection *self = (tb_connection *)object;
-    int bound;
+    int bound, locked;
 
     (void)unused;
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     bound = SSL_version(self->ssl) >= TLS1_3_VERSION || SSL_get_extms_support(self->ssl) == 1;
-    tb_connection_unlock(self);
+    tb_connection_unlock(self, locked);
     return PyBool_FromLong(bound);
 }
 
@@ -262,15 +272,15 @@ static PyObject *export(tb_connection *self, const char *label, size_t label_len
                         const unsigned char *context, size_t context_length, int use_context)
 {
     PyObject *material = PyBytes_FromStringAndSize(NULL, length);
-    int done;
+    int done, locked;
 
     if (material == NULL)
         return NULL;
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     ERR_clear_error();
     done = SSL_export_keying_material(self->ssl, (unsigned char *)PyBytes_AsString(material), (size_t)length, label,
                                       label_length, context, context_length, use_context);
-    tb_connection_unlock(self);
+    tb_connection_unlock(self, locked);
     if (done != 1) {
         Py_DECREF(material);
         return tb_raise_openssl(self->state);
@@ -280,11 +290,11 @@ static PyObject *export(tb_connection *self, const char *label, size_t label_len
 
 static int handshake_is_over(tb_connection *self)
 {
-    int finished;
+    int finished, locked;
 
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     finished = SSL_is_init_finished(self->ssl);
-    tb_connection_unlock(self);
+    tb_connection_unlock(self, locked);
     return finished;
 }
 
@@ -334,15 +344,15 @@ static PyObject *tls_unique(tb_connection *self)
 {
     char finished[TLS_UNIQUE_MAX];
     size_t length;
-    int reused;
+    int reused, locked;
 
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     reused = SSL_session_reused(self->ssl);
     if ((reused != 0) != (self->server_side == 0))
         length = SSL_get_peer_finished(self->ssl, finished, sizeof finished);
     else
         length = SSL_get_finished(self->ssl, finished, sizeof finished);
-    tb_connection_unlock(self);
+    tb_connection_unlock(self, locked);
     if (length == 0)
         Py_RETURN_NONE;
     return PyBytes_FromStringAndSize(finished, (Py_ssize_t)length);
@@ -352,12 +362,12 @@ static PyObject *tls_unique(tb_connection *self)
 static PyObject *tls_exporter(tb_connection *self)
 {
     static const char label[] = "EXPORTER-Channel-Binding";
-    int bound;
+    int bound, locked;
 
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     bound = SSL_is_init_finished(self->ssl) &&
             (SSL_version(self->ssl) >= TLS1_3_VERSION || SSL_get_extms_support(self->ssl) == 1);
-    tb_connection_unlock(self);
+    tb_connection_unlock(self, locked);
     if (!bound)
         Py_RETURN_NONE;
     return export(self, label, sizeof label - 1, 32, (const unsigned char *)"", 0, 1);
@@ -382,12 +392,12 @@ PyObject *tb_connection_get_channel_binding(PyObject *object, PyObject *args)
 PyObject *tb_connection_get_session_reused(PyObject *object, void *closure)
 {
     tb_connection *self = (tb_connection *)object;
-    int reused;
+    int reused, locked;
 
     (void)closure;
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     reused = SSL_session_reused(self->ssl);
-    tb_connection_unlock(self);
+    tb_connection_unlock(self, locked);
     return PyBool_FromLong(reused);
 }
 

@@ -55,38 +55,65 @@ size_t tb_record_overhead(tb_connection *self)
     return self->overhead;
 }
 
-/* Makes room for the ciphertext of the write to come.  Needs the lock and the GIL. */
+/* Makes room for the ciphertext of the write to come.  Needs the GIL. */
 static void reserve_ciphertext(tb_connection *self, size_t length)
 {
-    size_t overhead = tb_record_overhead(self);
-    size_t records = (length + TB_RECORD_LENGTH - 1) / TB_RECORD_LENGTH;
+    size_t records = (length + TB_RECORD_LENGTH - 1) / TB_RECORD_LENGTH, overhead;
+    int locked;
 
+    locked = tb_connection_lock(self);
+    overhead = tb_record_overhead(self);
+    tb_connection_unlock(self, locked);
     if (overhead != 0)
         tb_membio_reserve(self->outgoing_queue, length + records * overhead);
 }
 
+/* Begins (1) or ends (-1) to use the connection and its MemoryBIOs without the GIL.  Needs the GIL. */
+static void expose(tb_connection *self, int change)
+{
+    tb_gil_lock_expose(&self->lock, change);
+    if (self->incoming_queue != NULL) {
+        tb_membio_expose(self->incoming_queue, change);
+        tb_membio_expose(self->outgoing_queue, change);
+    }
+}
+
+/* Locks for an operation, without the GIL if that is to be released: then *saved receives the thread's state. */
+static int begin(tb_connection *self, int release_gil, PyThreadState **saved)
+{
+    if (!release_gil)
+        return tb_connection_lock(self);
+    expose(self, 1);
+    *saved = PyEval_SaveThread();
+    pthread_mutex_lock(&self->lock.mutex);
+    tb_openssl_enter(&self->lock.mutex);
+    return 1;
+}
+
+static void end(tb_connection *self, int locked, PyThreadState *saved)
+{
+    if (saved == NULL) {
+        tb_connection_unlock(self, locked);
+        return;
+    }
+    pthread_mutex_unlock(&self->lock.mutex);
+    tb_openssl_leave();
+    PyEval_RestoreThread(saved);
+    expose(self, -1);
+}
+
 static void attempt(tb_connection *self, tb_operation act, tb_request *request, int release_gil, tb_outcome *outcome)
 {
-    PyThreadState *saved = NULL;
-    PyThreadState *outer;
-    int reserves = request != NULL && request->is_write_to_memory;
+    PyThreadState *saved = NULL, *outer;
+    int locked, *outer_locked;
 
-    if (release_gil) {
-        if (reserves) {
-            tb_connection_lock(self);
-            reserve_ciphertext(self, request->length);
-            tb_connection_unlock(self);
-        }
-        saved = PyEval_SaveThread();
-        pthread_mutex_lock(&self->lock);
-        tb_openssl_enter(&self->lock);
-    } else {
-        tb_connection_lock(self);
-        if (reserves)
-            reserve_ciphertext(self, request->length);
-    }
+    if (request != NULL && request->is_write_to_memory)
+        reserve_ciphertext(self, request->length);
+    locked = begin(self, release_gil, &saved);
     outer = self->thread; /* set when a callback of this very thread calls us */
+    outer_locked = self->locked;
     self->thread = saved;
+    self->locked = &locked;
     tb_clear_errors();
     self->transport.sys_errno = 0;
     self->transport.at_eof = 0;
@@ -95,11 +122,8 @@ static void attempt(tb_connection *self, tb_operation act, tb_request *request, 
     outcome->sys_errno = self->transport.sys_errno;
     outcome->end_of_file = self->transport.at_eof;
     self->thread = outer;
-    pthread_mutex_unlock(&self->lock);
-    if (saved != NULL) {
-        tb_openssl_leave();
-        PyEval_RestoreThread(saved);
-    }
+    self->locked = outer_locked;
+    end(self, locked, saved);
     if (self->incoming_queue != NULL) {
         tb_membio_settle(self->incoming_queue);
         tb_membio_settle(self->outgoing_queue);

@@ -108,15 +108,15 @@ static int nothing_is_left(tb_connection *self)
 static void look_into_memory(tb_connection *self, size_t wanted, outlook *seen)
 {
     size_t pending = 0, length, overhead;
-    int decrypted, ended;
+    int decrypted, ended, locked;
 
     length = tb_membio_peek_record(self->incoming_queue, &pending, &ended);
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     seen->release_gil = !SSL_is_init_finished(self->ssl); /* a handshake, which a read goes on with */
     seen->would_wait = pending == 0 && !ended && nothing_is_left(self);
     decrypted = seen->would_wait ? 0 : SSL_pending(self->ssl);
     overhead = length == 0 || decrypted > 0 || SSL_has_pending(self->ssl) ? 0 : tb_record_overhead(self);
-    tb_connection_unlock(self);
+    tb_connection_unlock(self, locked);
     if (decrypted > 0) {
         seen->prediction = (size_t)decrypted;
         return;
@@ -197,11 +197,11 @@ exit:
 
 static size_t decrypted_bytes(tb_connection *self)
 {
-    int pending;
+    int pending, locked;
 
-    tb_connection_lock(self);
+    locked = tb_connection_lock(self);
     pending = SSL_pending(self->ssl);
-    tb_connection_unlock(self);
+    tb_connection_unlock(self, locked);
     return (size_t)pending;
 }
 

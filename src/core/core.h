@@ -5,6 +5,7 @@
 
 #include "python_compat.h"
 
+#include "gil_lock.h"
 #include "openssl_compat.h"
 
 #include <pthread.h>
@@ -109,6 +110,8 @@ BIO *tb_membio_new_bio(tb_membio *queue);
 void tb_membio_reserve(tb_membio *queue, size_t length);
 /* Ends a reservation and drops references to consumed bytes objects.  Needs the GIL. */
 void tb_membio_settle(tb_membio *queue);
+/* Somebody begins (1) or ends (-1) to use the queue without the GIL.  Needs the GIL. */
+void tb_membio_expose(tb_membio *queue, int change);
 /* Bytes waiting in the queue. */
 size_t tb_membio_pending(tb_membio *queue);
 /* The length that the header of the next record states, if that is the next thing in the queue and holds
@@ -181,7 +184,8 @@ typedef struct {
     PyObject *incoming, *outgoing;              /* MemoryBIO, owned, NULL over a socket */
     tb_membio *incoming_queue, *outgoing_queue; /* borrowed from the two */
     tb_socket_transport transport;
-    pthread_mutex_t lock;              /* held during every use of `ssl` */
+    tb_gil_lock lock;                  /* held during every use of `ssl` */
+    int *locked;                       /* of the operation in progress: whether it has the lock's mutex */
     PyThreadState *thread;             /* of the operation in progress, while it runs without the GIL */
     PyObject *pending_exception[3];    /* raised by a callback during the operation in progress */
     PyObject *deferred_exception[3];   /* what failed behind the data of the last read */
@@ -205,9 +209,10 @@ void tb_connection_enter_python(tb_connection *self);
 void tb_connection_leave_python(tb_connection *self);
 /* Keeps the current exception to be raised when the operation in progress returns. */
 void tb_connection_keep_exception(tb_connection *self);
-/* Locks `ssl` for a short use with the GIL held. */
-void tb_connection_lock(tb_connection *self);
-void tb_connection_unlock(tb_connection *self);
+/* Locks `ssl` for a short use with the GIL held, in which nothing of Python's is called that may run other code or give
+ * the GIL up.  Returns what unlocking needs. */
+int tb_connection_lock(tb_connection *self);
+void tb_connection_unlock(tb_connection *self, int locked);
 
 /* ---- sslobject.c -------------------------------------------------------------------------------- */
 

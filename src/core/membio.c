@@ -32,8 +32,8 @@ typedef struct chunk {
 } chunk;
 
 struct tb_membio {
-    pthread_mutex_t lock;
-    int references; /* under lock */
+    tb_gil_lock lock;
+    int references; /* changed with the GIL */
     int eof_written;
     size_t pending;
     chunk *first, *last;
@@ -214,26 +214,27 @@ static void chunks_free(chunk *list)
 /* Needs the GIL: connections and MemoryBIO objects are deallocated with it. */
 static void queue_release(tb_membio *queue)
 {
-    int left;
-
-    pthread_mutex_lock(&queue->lock);
-    left = --queue->references;
-    pthread_mutex_unlock(&queue->lock);
-    if (left > 0)
+    if (--queue->references > 0)
         return;
     chunks_free(queue->first);
     chunks_free(queue->spent);
-    pthread_mutex_destroy(&queue->lock);
+    pthread_mutex_destroy(&queue->lock.mutex);
     free(queue);
+}
+
+void tb_membio_expose(tb_membio *queue, int change)
+{
+    tb_gil_lock_expose(&queue->lock, change);
 }
 
 size_t tb_membio_pending(tb_membio *queue)
 {
     size_t pending;
+    int locked;
 
-    pthread_mutex_lock(&queue->lock);
+    locked = tb_gil_lock_take(&queue->lock);
     pending = queue->pending;
-    pthread_mutex_unlock(&queue->lock);
+    tb_gil_lock_release(&queue->lock, locked);
     return pending;
 }
 
@@ -286,13 +287,14 @@ size_t tb_membio_peek_record(tb_membio *queue, size_t *pending, int *ended)
 {
     size_t length;
     place at = {NULL, 0};
+    int locked;
 
-    pthread_mutex_lock(&queue->lock);
+    locked = tb_gil_lock_take(&queue->lock);
     *pending = queue->pending;
     *ended = queue->eof_written;
     at.item = queue->first;
     length = place_take_header(&at);
-    pthread_mutex_unlock(&queue->lock);
+    tb_gil_lock_release(&queue->lock, locked);
     return length;
 }
 
@@ -300,8 +302,9 @@ size_t tb_membio_peek_content(tb_membio *queue, size_t full, size_t overhead, si
 {
     size_t content = 0, rest, length;
     place at = {NULL, 0};
+    int locked;
 
-    pthread_mutex_lock(&queue->lock);
+    locked = tb_gil_lock_take(&queue->lock);
     at.item = queue->first;
     do {
         rest = place_take_header(&at);
@@ -310,7 +313,7 @@ size_t tb_membio_peek_content(tb_membio *queue, size_t full, size_t overhead, si
             break;
         content += length - overhead;
     } while (length == full && content < most);
-    pthread_mutex_unlock(&queue->lock);
+    tb_gil_lock_release(&queue->lock, locked);
     return content;
 }
 
@@ -318,6 +321,7 @@ void tb_membio_reserve(tb_membio *queue, size_t length)
 {
     PyObject *bytes;
     chunk *reserved;
+    int locked;
 
     /* An object and its chunk are more than a small record: it has them only where nothing waits. */
     if (length < COPY_BELOW && tb_membio_pending(queue) > 0)
@@ -330,14 +334,14 @@ void tb_membio_reserve(tb_membio *queue, size_t length)
     reserved = chunk_new_bytes(bytes, 0);
     if (reserved == NULL)
         return;
-    pthread_mutex_lock(&queue->lock);
+    locked = tb_gil_lock_take(&queue->lock);
     if (queue->reserved == NULL) {
         queue_append(queue, reserved);
         queue->reserved = reserved;
         __atomic_store_n(&queue->unsettled, 1, __ATOMIC_RELAXED);
         reserved = NULL;
     }
-    pthread_mutex_unlock(&queue->lock);
+    tb_gil_lock_release(&queue->lock, locked);
     chunks_free(reserved); /* another thread's reservation stands */
 }
 
@@ -390,8 +394,9 @@ static void queue_move_first(tb_membio *queue)
 static void __attribute__((noinline)) settle(tb_membio *queue)
 {
     chunk *spent;
+    int locked;
 
-    pthread_mutex_lock(&queue->lock);
+    locked = tb_gil_lock_take(&queue->lock);
     __atomic_store_n(&queue->unsettled, 0, __ATOMIC_RELAXED);
     if (queue->reserved != NULL) {
         chunk *reserved = queue->reserved;
@@ -416,7 +421,7 @@ static void __attribute__((noinline)) settle(tb_membio *queue)
         queue_move_first(queue);
     spent = queue->spent;
     queue->spent = NULL;
-    pthread_mutex_unlock(&queue->lock);
+    tb_gil_lock_release(&queue->lock, locked);
     chunks_free(spent);
 }
 
@@ -432,14 +437,14 @@ void tb_membio_settle(tb_membio *queue)
 static int bio_write(BIO *bio, const char *data, int length)
 {
     tb_membio *queue = BIO_get_data(bio);
-    int result;
+    int result, locked;
 
     BIO_clear_retry_flags(bio);
     if (length <= 0)
         return 0;
-    pthread_mutex_lock(&queue->lock);
+    locked = tb_gil_lock_take(&queue->lock);
     result = queue_put(queue, data, (size_t)length);
-    pthread_mutex_unlock(&queue->lock);
+    tb_gil_lock_release(&queue->lock, locked);
     return result < 0 ? -1 : length;
 }
 
@@ -447,15 +452,15 @@ static int bio_read(BIO *bio, char *data, int length)
 {
     tb_membio *queue = BIO_get_data(bio);
     size_t taken;
-    int eof;
+    int eof, locked;
 
     BIO_clear_retry_flags(bio);
     if (length <= 0)
         return 0;
-    pthread_mutex_lock(&queue->lock);
+    locked = tb_gil_lock_take(&queue->lock);
     taken = queue_take(queue, data, (size_t)length);
     eof = queue->eof_written;
-    pthread_mutex_unlock(&queue->lock);
+    tb_gil_lock_release(&queue->lock, locked);
     if (taken > 0)
         return (int)taken;
     if (eof)
@@ -468,6 +473,7 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 {
     tb_membio *queue = BIO_get_data(bio);
     long result;
+    int locked;
 
     (void)number;
     (void)pointer;
@@ -478,9 +484,9 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
     case BIO_CTRL_PENDING:
         return (long)tb_membio_pending(queue);
     case BIO_CTRL_EOF:
-        pthread_mutex_lock(&queue->lock);
+        locked = tb_gil_lock_take(&queue->lock);
         result = queue->eof_written && queue->pending == 0;
-        pthread_mutex_unlock(&queue->lock);
+        tb_gil_lock_release(&queue->lock, locked);
         return result;
     default:
         return 0;
@@ -515,9 +521,7 @@ BIO *tb_membio_new_bio(tb_membio *queue)
         return NULL;
     bio = BIO_new(method);
     if (bio != NULL) {
-        pthread_mutex_lock(&queue->lock);
         queue->references++;
-        pthread_mutex_unlock(&queue->lock);
         BIO_set_data(bio, queue);
     }
     return bio;
@@ -555,7 +559,7 @@ static PyObject *memory_bio_new(PyTypeObject *type, PyObject *args, PyObject *kw
         Py_DECREF((PyObject *)self);
         return PyErr_NoMemory();
     }
-    pthread_mutex_init(&self->queue->lock, NULL);
+    pthread_mutex_init(&self->queue->lock.mutex, NULL);
     self->queue->references = 1;
     return (PyObject *)self;
 }
@@ -591,21 +595,22 @@ static PyObject *take(tb_membio *queue, Py_ssize_t size)
 {
     size_t length, taken;
     PyObject *bytes;
+    int locked;
 
-    pthread_mutex_lock(&queue->lock);
+    locked = tb_gil_lock_take(&queue->lock);
     length = queue->pending;
     if (size >= 0 && (size_t)size < length)
         length = (size_t)size;
     bytes = take_whole_object(queue, length);
-    pthread_mutex_unlock(&queue->lock);
+    tb_gil_lock_release(&queue->lock, locked);
     if (bytes != NULL)
         return bytes;
     bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)length);
     if (bytes == NULL || length == 0)
         return bytes;
-    pthread_mutex_lock(&queue->lock);
+    locked = tb_gil_lock_take(&queue->lock);
     taken = queue_take(queue, PyBytes_AsString(bytes), length);
-    pthread_mutex_unlock(&queue->lock);
+    tb_gil_lock_release(&queue->lock, locked);
     if (taken < length) { /* another thread was faster */
         PyObject *shorter = PyBytes_FromStringAndSize(PyBytes_AsString(bytes), (Py_ssize_t)taken);
 
@@ -639,16 +644,17 @@ static PyObject *memory_bio_read_fast(PyObject *object, PyObject *const *argumen
 static int put_reference(tb_membio *queue, PyObject *bytes)
 {
     chunk *added;
+    int locked;
 
     Py_INCREF(bytes);
     added = chunk_new_bytes(bytes, (size_t)PyBytes_Size(bytes));
     if (added == NULL)
         return -1;
-    pthread_mutex_lock(&queue->lock);
+    locked = tb_gil_lock_take(&queue->lock);
     queue->reserved = NULL;
     queue_append(queue, added);
     queue->pending += added->end;
-    pthread_mutex_unlock(&queue->lock);
+    tb_gil_lock_release(&queue->lock, locked);
     return 0;
 }
 
@@ -657,7 +663,7 @@ static PyObject *memory_bio_write(PyObject *object, PyObject *data)
     memory_bio *self = (memory_bio *)object;
     tb_view view;
     Py_ssize_t length;
-    int result;
+    int result, locked;
 
     if (tb_view_get(data, &view) < 0)
         return NULL;
@@ -674,9 +680,9 @@ static PyObject *memory_bio_write(PyObject *object, PyObject *data)
     if (length >= COPY_BELOW && PyBytes_CheckExact(data)) {
         result = put_reference(self->queue, data);
     } else {
-        pthread_mutex_lock(&self->queue->lock);
+        locked = tb_gil_lock_take(&self->queue->lock);
         result = length > 0 ? queue_put(self->queue, view.data, (size_t)length) : 0;
-        pthread_mutex_unlock(&self->queue->lock);
+        tb_gil_lock_release(&self->queue->lock, locked);
     }
     tb_view_release(&view);
     tb_membio_settle(self->queue);
@@ -688,11 +694,12 @@ static PyObject *memory_bio_write(PyObject *object, PyObject *data)
 static PyObject *memory_bio_write_eof(PyObject *object, PyObject *unused)
 {
     tb_membio *queue = ((memory_bio *)object)->queue;
+    int locked;
 
     (void)unused;
-    pthread_mutex_lock(&queue->lock);
+    locked = tb_gil_lock_take(&queue->lock);
     queue->eof_written = 1;
-    pthread_mutex_unlock(&queue->lock);
+    tb_gil_lock_release(&queue->lock, locked);
     Py_RETURN_NONE;
 }
 
@@ -705,12 +712,12 @@ static PyObject *memory_bio_get_pending(PyObject *object, void *closure)
 static PyObject *memory_bio_get_eof(PyObject *object, void *closure)
 {
     tb_membio *queue = ((memory_bio *)object)->queue;
-    int eof;
+    int eof, locked;
 
     (void)closure;
-    pthread_mutex_lock(&queue->lock);
+    locked = tb_gil_lock_take(&queue->lock);
     eof = queue->eof_written && queue->pending == 0;
-    pthread_mutex_unlock(&queue->lock);
+    tb_gil_lock_release(&queue->lock, locked);
     return PyBool_FromLong(eof);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Counts how often the C half, OpenSSL inside it included, finds a lock taken; to be preloaded.
+/* Counts how often the C half, OpenSSL inside it included, takes a mutex and finds a lock taken; to be preloaded.
  *
- * tls_bootstrap_contended() tells the number so far. */
+ * tls_bootstrap_taken() and tls_bootstrap_contended() tell the numbers so far. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -15,7 +15,7 @@ static int (*real_read)(pthread_rwlock_t *);
 static int (*real_write)(pthread_rwlock_t *);
 static int (*try_read)(pthread_rwlock_t *);
 static int (*try_write)(pthread_rwlock_t *);
-static long contended;
+static long taken, contended;
 
 static void *find(const char *name)
 {
@@ -36,12 +36,17 @@ __attribute__((constructor)) static void start(void)
     *(void **)&try_write = find("pthread_rwlock_trywrlock");
 }
 
-static void note(const void *caller)
+static void note(const void *caller, long *counter)
 {
     Dl_info where;
 
     if (dladdr(caller, &where) != 0 && where.dli_fname != NULL && strstr(where.dli_fname, "/_core.") != NULL)
-        __atomic_add_fetch(&contended, 1, __ATOMIC_RELAXED);
+        __atomic_add_fetch(counter, 1, __ATOMIC_RELAXED);
+}
+
+long tls_bootstrap_taken(void)
+{
+    return __atomic_load_n(&taken, __ATOMIC_RELAXED);
 }
 
 long tls_bootstrap_contended(void)
@@ -53,8 +58,7 @@ int pthread_mutex_trylock(pthread_mutex_t *lock)
 {
     int result = real_trylock(lock);
 
-    if (result == EBUSY)
-        note(__builtin_return_address(0));
+    note(__builtin_return_address(0), result == EBUSY ? &contended : &taken);
     return result;
 }
 
@@ -62,9 +66,10 @@ int pthread_mutex_lock(pthread_mutex_t *lock)
 {
     if (real_trylock == NULL) /* before start() */
         start();
+    note(__builtin_return_address(0), &taken);
     if (real_trylock(lock) == 0)
         return 0;
-    note(__builtin_return_address(0));
+    note(__builtin_return_address(0), &contended);
     return real_lock(lock);
 }
 
@@ -74,7 +79,7 @@ int pthread_rwlock_rdlock(pthread_rwlock_t *lock)
         start();
     if (try_read(lock) == 0)
         return 0;
-    note(__builtin_return_address(0));
+    note(__builtin_return_address(0), &contended);
     return real_read(lock);
 }
 
@@ -84,6 +89,6 @@ int pthread_rwlock_wrlock(pthread_rwlock_t *lock)
         start();
     if (try_write(lock) == 0)
         return 0;
-    note(__builtin_return_address(0));
+    note(__builtin_return_address(0), &contended);
     return real_write(lock);
 }

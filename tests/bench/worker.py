@@ -4,7 +4,7 @@
     python worker.py MODULE CERTIFICATES
 
 Reads one command a line and answers each with one line of JSON; the commands are those of reference.c, and
-`grow`, `share` and `copy`, which only the module itself is asked for. Runs on 2.7 and 3.4 or later. A module that cannot be
+`grow`, `share`, `lock` and `copy`, which only the module itself is asked for. Runs on 2.7 and 3.4 or later. A module that cannot be
 told which suites or groups of TLS 1.3 to use takes them from the file that OPENSSL_CONF names.
 """
 
@@ -137,7 +137,7 @@ class Standard(object):
         """Moves `data` from the client to the server `count` times."""
         client, server, _, client_out, server_in, _ = ends
         write, take, give, read, want = client.write, client_out.read, server_in.write, server.read, self.want
-        length = len(data)
+        length, size = len(data), len
         # To ask the others for more would only make them allocate more.
         most = LONG_READ_LENGTH if self.reads_on and length > READ_LENGTH else READ_LENGTH
         for _ in range(count):
@@ -147,7 +147,7 @@ class Standard(object):
             received = 0
             try:
                 while True:
-                    received += len(read(most))
+                    received += size(read(most))
             except want:
                 pass
             if received != length:
@@ -267,7 +267,7 @@ class PyOpenSSL(Standard):
     def transfer(self, ends, data, count):
         client, server = ends
         write, take, give, read, want = client.send, client.bio_read, server.bio_write, server.recv, self.want
-        length = len(data)
+        length, size = len(data), len
         room = length + length // 16 + 4096
         for _ in range(count):
             written = write(data)
@@ -279,7 +279,7 @@ class PyOpenSSL(Standard):
             received = 0
             try:
                 while True:
-                    received += len(read(READ_LENGTH))
+                    received += size(read(READ_LENGTH))
             except want:
                 pass
             if received != length:
@@ -491,6 +491,46 @@ class Worker(object):
 
         apart = at_once(*[lambda each=each: self.api.transfer(each, data, count) for each in ends])
         return {"apart": apart, "together": at_once(write, write)}
+
+    def lock(self):
+        """How many mutexes are taken (contention.c) for a record and for two, and by callbacks in the midst of them."""
+        taken = importlib.import_module("ctypes").CDLL(None).tls_bootstrap_taken
+        found = {}
+
+        def count(name, work, *arguments):
+            before = taken()
+            answer = work(*arguments)
+            found[name] = found.get(name, 0) + taken() - before
+            return answer
+
+        def transfer(name, ends, length):
+            client, server, _, client_out, server_in, _ = ends
+            count(name + " write", client.write, b"x" * length)
+            data = count(name + " take", client_out.read)
+            count(name + " give", server_in.write, data)
+            while length:
+                length -= len(count(name + " read", server.read, length))
+
+        sizes = (("record", READ_LENGTH), ("records", 2 * READ_LENGTH), ("afterwards", READ_LENGTH))
+        for name, length in sizes:
+            transfer(name, self._standing_pair("tls13", "aes128"), length)
+        writing = []
+
+        def half_way(*message):
+            if writing:
+                count(writing[0] + " half-way connection", ends[0].pending)
+                count(writing[0] + " half-way queue", lambda: ends[3].pending)
+
+        contexts = self._contexts("tls13", "aes128", "rsa", "X25519")
+        contexts[0]._msg_callback = half_way
+        ends = self._connected(contexts)
+        for name, length in sizes:
+            writing.append(name)
+            ends[0].write(b"x" * length)
+            writing.pop()
+        count("idle connection", ends[0].pending)
+        count("idle queue", lambda: ends[3].pending)
+        return found
 
     def copy(self, version, suite, length):
         """Bytes copied (copies.c) for each byte of a write and its reads."""
