@@ -17,13 +17,13 @@ from toolkit import builds, deps, interpreters, portable, proofs, tools
 #: Directories under tests/ that run on every interpreter, unchanged from 2.7 to the newest.
 EVERYWHERE = ("unit", "conformance", "isolation")
 #: Those that run once, under the build side's pytest; they start roots, package managers and pips themselves.
-ONCE = ("packages", "build", "bench")
+ONCE = ("packages", "build", "bench", "races")
 #: The same, each file by a pytest of its own: their files share nothing.
 ONCE_BY_FILE = ("pip",)
 #: About the check's liars, damaged files, the ladder, what surrounds pip, patches: many real pips, a few minutes together.
-#: And instructions counted under callgrind.
+#: And instructions counted under callgrind, and a C half compiled for the thread sanitizer.
 _LONG_PIP = ("faults", "indexes", "ladder", "liars", "neighbours", "patches", "surroundings", "venv")
-LONG = (*(f"tests/pip/test_{name}.py" for name in _LONG_PIP), "tests/bench")
+LONG = (*(f"tests/pip/test_{name}.py" for name in _LONG_PIP), "tests/bench", "tests/races")
 
 
 def is_long() -> bool:

@@ -37,6 +37,13 @@ def test_the_cipher_alone_does_what_it_does_in_a_transfer(suite: str, crew: Crew
     assert 0.8 < alone / transfer < 1.0
 
 
+def test_the_fewest_copies_move_the_same_records_with_less(crew: Crew) -> None:
+    transfer = TRANSFERS["bulk tls13 aes128 16384"]
+    counted = instructions.events(crew, {REFERENCE: [transfer], limits.FEWEST: [limits.fewest("aes128", 16384)]})
+    alone = instructions.events(crew, {limits.CIPHER: [limits.alone("aes128", 16384)]})[limits.CIPHER][0]["Ir"]
+    assert alone < counted[limits.FEWEST][0]["Ir"] < counted[REFERENCE][0]["Ir"]
+
+
 def test_simulated_caches_change_no_count(crew: Crew) -> None:
     work = {REFERENCE: [TRANSFERS["bulk tls13 aes128 1024"]]}
     (plain,) = instructions.events(crew, work)[REFERENCE]
@@ -50,7 +57,7 @@ def test_everybody_has_a_figure_for_each_transfer_and_each_kind_of_work(crew: Cr
     found = limits.find(crew, 1, 1, 0.001)
     ours = Contender("module", NEWEST)
     assert {name: set(costs) for name, costs in found["records"].items()} == {
-        "bulk tls13 aes128 1024": {str(who) for who in (REFERENCE, ours, limits.CIPHER, CONTROL)}
+        "bulk tls13 aes128 1024": {str(who) for who in (REFERENCE, ours, limits.CIPHER, limits.FEWEST, CONTROL)}
     }
     assert {name: set(counted) for name, counted in found["events"].items()} == {
         name: {"C", str(ours)} for name in ("bulk tls13 aes128 1024", "handshake tls12 ec X25519 full")

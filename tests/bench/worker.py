@@ -153,6 +153,24 @@ class Standard(object):
             if received != length:
                 raise RuntimeError("%d bytes of %d" % (received, length))
 
+    def transfer_into(self, ends, data, count, target):
+        """The same, read into a buffer that takes it all."""
+        client, server, _, client_out, server_in, _ = ends
+        write, take, give, read, want = client.write, client_out.read, server_in.write, server.read, self.want
+        length = len(data)
+        for _ in range(count):
+            if write(data) != length:
+                raise RuntimeError("a partial write into memory")
+            give(take())
+            received = 0
+            try:
+                while True:
+                    received += read(length, target)
+            except want:
+                pass
+            if received != length:
+                raise RuntimeError("%d bytes of %d" % (received, length))
+
     def exchange(self, ends, data):
         """One record each way."""
         client, server, client_in, client_out, server_in, server_out = ends
@@ -382,10 +400,9 @@ class Worker(object):
             self.standing[version, suite, which] = ends
         return self.standing[version, suite, which]
 
-    def _bulk_speed(self, ends, length, limit, clock):
+    def _bulk_speed(self, transfer, ends, length, limit, clock):
         data = b"x" * length
-        each = 2 if length >= 65536 else 32
-        transfer, total = self.api.transfer, 0
+        each, total = 8 if length >= 65536 else 32, 0
         transfer(ends, data, each)  # what is measured begins with its memory at hand
         started = clock()
         while True:
@@ -396,8 +413,19 @@ class Worker(object):
                 return total / passed / 1e6
 
     def bulk(self, version, suite, length, limit):
+        return self._bulk(self.api.transfer, version, suite, length, limit)
+
+    def bulk_into(self, version, suite, length, limit):
+        target = bytearray(int(length))
+
+        def transfer(ends, data, count):
+            self.api.transfer_into(ends, data, count, target)
+
+        return self._bulk(transfer, version, suite, length, limit)
+
+    def _bulk(self, transfer, version, suite, length, limit):
         ends = self._standing_pair(version, suite)
-        value = self._bulk_speed(ends, int(length), float(limit), cpu)
+        value = self._bulk_speed(transfer, ends, int(length), float(limit), cpu)
         return dict(self.api.facts(ends), value=value)
 
     def handshake(self, version, key, group, kind, limit):
@@ -458,10 +486,10 @@ class Worker(object):
     def threads(self, length, limit):
         length, limit = int(length), float(limit)
         ends = [self._standing_pair("tls13", "aes128", which) for which in (0, 1)]
-        alone = sum(self._bulk_speed(each, length, limit, wall) for each in ends) / 2
+        alone = sum(self._bulk_speed(self.api.transfer, each, length, limit, wall) for each in ends) / 2
         speeds = []
         run = [
-            threading.Thread(target=lambda each=each: speeds.append(self._bulk_speed(each, length, limit, wall)))
+            threading.Thread(target=lambda each=each: speeds.append(self._bulk_speed(self.api.transfer, each, length, limit, wall)))
             for each in ends
         ]
         for thread in run:

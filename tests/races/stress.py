@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Threads that share one connection and its MemoryBIOs: short work with the GIL, long work without it, both at once.
+
+    python stress.py [callbacks]
+
+With `callbacks`, Python code gives the GIL up in the midst of each operation. Prints the bytes sent and received.
+"""
+
+import sys
+import threading
+import time
+
+import _tls_bootstrap as tls
+
+#: (bytes of a write, how many of them): a small record, a full one, several.
+WRITES = ((100, 2000), (16384, 500), (40000, 300))
+LIMIT = 60.0  # seconds
+
+
+def contexts(directory):
+    """(client's, server's) for localhost, with certificates made for this run."""
+    authority, certificate, key = tls._core.make_throwaway_chain(["localhost"], 1)
+    path = directory + "/server.pem"
+    with open(path, "wb") as stream:
+        stream.write(certificate + key)
+    server = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(path)
+    client = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    client.load_verify_locations(cadata=authority.decode("ascii"))
+    return client, server
+
+
+def connect(client, server):
+    """(client, server, to the client, to the server)"""
+    to_client, to_server = tls.MemoryBIO(), tls.MemoryBIO()
+    ends = [
+        client.wrap_bio(to_client, to_server, server_hostname="localhost"),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    ]
+    left = list(ends)
+    while left:
+        for end in list(left):
+            try:
+                end.do_handshake()
+                left.remove(end)
+            except tls.SSLWantReadError:
+                pass
+    return ends[0], ends[1], to_client, to_server
+
+
+def run(directory, callbacks):
+    both = contexts(directory)
+    if callbacks:
+        for context in both:
+            context._msg_callback = lambda *message: time.sleep(0)
+    client, server, _, to_server = connect(*both)
+    expected = sum(length * count for length, count in WRITES)
+    received, counting = [0], threading.Lock()
+    deadline = time.time() + LIMIT
+
+    def goes_on():
+        return received[0] < expected and time.time() < deadline
+
+    def write(length, count):
+        for _ in range(count):
+            client.write(b"x" * length)
+
+    def read(length):
+        while goes_on():
+            try:
+                data = server.read(length)
+            except tls.SSLWantReadError:
+                time.sleep(0)
+                continue
+            with counting:
+                received[0] += len(data)
+
+    def ask():
+        while goes_on():
+            client.pending(), server.version(), server.shared_ciphers(), server.selected_alpn_protocol()
+            to_server.pending, to_server.eof
+            to_server.write(b"")
+            time.sleep(0)
+
+    work = [(write, numbers) for numbers in WRITES] + [(read, (16384,)), (read, (65536,)), (ask, ())]
+    threads = [threading.Thread(target=function, args=arguments) for function, arguments in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return expected, received[0]
+
+
+if __name__ == "__main__":
+    sys.setswitchinterval(1e-5)
+    print("%d bytes sent, %d received" % run(sys.argv[1], "callbacks" in sys.argv[2:]))
