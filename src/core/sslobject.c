@@ -121,6 +121,28 @@ static int ssl_object_set_connection(PyObject *object, PyObject *value, void *cl
     return 0;
 }
 
+/* Both keep the connection: in a callback, or in another thread meanwhile, the object may be given another one. */
+
+static PyObject *read_from(PyObject *connection, PyObject *length, PyObject *buffer)
+{
+    PyObject *data;
+
+    Py_INCREF(connection);
+    data = tb_connection_read(connection, length, buffer);
+    Py_DECREF(connection);
+    return data;
+}
+
+static PyObject *write_to(PyObject *connection, PyObject *data)
+{
+    PyObject *written;
+
+    Py_INCREF(connection);
+    written = tb_connection_write(connection, data);
+    Py_DECREF(connection);
+    return written;
+}
+
 static PyObject *ssl_object_read(PyObject *object, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"len", "buffer", NULL};
@@ -130,7 +152,7 @@ static PyObject *ssl_object_read(PyObject *object, PyObject *args, PyObject *kwa
     if (connection == NULL || (tb_plain_arguments(args, kwargs, given, 2) < 0 &&
                                !PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:read", names, &given[0], &given[1])))
         return NULL;
-    return tb_connection_read(connection, given[0], given[1]);
+    return read_from(connection, given[0], given[1]);
 }
 
 static PyObject *ssl_object_read_fast(PyObject *object, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
@@ -139,7 +161,7 @@ static PyObject *ssl_object_read_fast(PyObject *object, PyObject *const *argumen
 
     if (names != NULL || count > 2 || connection == NULL)
         return tb_call_with_tuple(ssl_object_read, object, arguments, count, names);
-    return tb_connection_read(connection, count > 0 ? arguments[0] : NULL, count > 1 ? arguments[1] : NULL);
+    return read_from(connection, count > 0 ? arguments[0] : NULL, count > 1 ? arguments[1] : NULL);
 }
 
 static PyObject *ssl_object_write(PyObject *object, PyObject *args, PyObject *kwargs)
@@ -151,7 +173,7 @@ static PyObject *ssl_object_write(PyObject *object, PyObject *args, PyObject *kw
     if (connection == NULL || (tb_plain_arguments(args, kwargs, &data, 1) != 1 &&
                                !PyArg_ParseTupleAndKeywords(args, kwargs, "O:write", names, &data)))
         return NULL;
-    return tb_connection_write(connection, data);
+    return write_to(connection, data);
 }
 
 static PyObject *ssl_object_write_fast(PyObject *object, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
@@ -160,7 +182,7 @@ static PyObject *ssl_object_write_fast(PyObject *object, PyObject *const *argume
 
     if (names != NULL || count != 1 || connection == NULL)
         return tb_call_with_tuple(ssl_object_write, object, arguments, count, names);
-    return tb_connection_write(connection, arguments[0]);
+    return write_to(connection, arguments[0]);
 }
 
 static PyObject *ssl_object_do_handshake(PyObject *object, PyObject *unused)
@@ -170,7 +192,7 @@ static PyObject *ssl_object_do_handshake(PyObject *object, PyObject *unused)
 
     if (connection == NULL)
         return NULL;
-    Py_INCREF(connection); /* for the time without the GIL */
+    Py_INCREF(connection); /* as above */
     result = tb_connection_do_handshake(connection, unused);
     Py_DECREF(connection);
     return result;
