@@ -143,19 +143,21 @@ PyObject *tb_connection_shared_ciphers(PyObject *object, PyObject *unused)
     tb_connection *self = (tb_connection *)object;
     STACK_OF(SSL_CIPHER) * ours, *theirs;
     PyObject *result = NULL;
-    int i, locked;
+    int i, locked, known;
 
     (void)unused;
     locked = tb_connection_lock(self);
     ours = SSL_get_ciphers(self->ssl);
     theirs = self->server_side ? SSL_get_client_ciphers(self->ssl) : ours;
+    known = ours != NULL && theirs != NULL;
     /* Copies: with a list Python may collect garbage, and run anything. */
-    ours = ours != NULL ? sk_SSL_CIPHER_dup(ours) : NULL;
-    theirs = theirs != NULL ? sk_SSL_CIPHER_dup(theirs) : NULL;
+    ours = known ? sk_SSL_CIPHER_dup(ours) : NULL;
+    theirs = known ? sk_SSL_CIPHER_dup(theirs) : NULL;
     tb_connection_unlock(self, locked);
+    if (!known)
+        Py_RETURN_NONE;
     if (ours == NULL || theirs == NULL) {
-        result = Py_None;
-        Py_INCREF(result);
+        PyErr_NoMemory();
         goto exit;
     }
     result = PyList_New(0);

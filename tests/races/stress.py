@@ -6,11 +6,15 @@
 With `callbacks`, Python code gives the GIL up in the midst of each operation. Prints the bytes sent and received.
 """
 
+import os
 import sys
 import threading
 import time
 
 import _tls_bootstrap as tls
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "unit"))
+import peers  # noqa: E402
 
 #: (bytes of a write, how many of them): a small record, a full one, several.
 WRITES = ((100, 2000), (16384, 500), (40000, 300))
@@ -30,30 +34,18 @@ def contexts(directory):
     return client, server
 
 
-def connect(client, server):
-    """(client, server, to the client, to the server)"""
-    to_client, to_server = tls.MemoryBIO(), tls.MemoryBIO()
-    ends = [
-        client.wrap_bio(to_client, to_server, server_hostname="localhost"),
-        server.wrap_bio(to_server, to_client, server_side=True),
-    ]
-    left = list(ends)
-    while left:
-        for end in list(left):
-            try:
-                end.do_handshake()
-                left.remove(end)
-            except tls.SSLWantReadError:
-                pass
-    return ends[0], ends[1], to_client, to_server
+def give_way(*message):
+    """Gives the GIL up for a moment, for another thread to come in between; nothing is waited for."""
+    time.sleep(0)
 
 
 def run(directory, callbacks):
     both = contexts(directory)
     if callbacks:
         for context in both:
-            context._msg_callback = lambda *message: time.sleep(0)
-    client, server, _, to_server = connect(*both)
+            context._msg_callback = give_way
+    pair = peers.MemoryPair(*both).handshake()
+    client, server, to_server = pair.client, pair.server, pair.to_server
     expected = sum(length * count for length, count in WRITES)
     received, counting = [0], threading.Lock()
     deadline = time.time() + LIMIT
@@ -70,7 +62,7 @@ def run(directory, callbacks):
             try:
                 data = server.read(length)
             except tls.SSLWantReadError:
-                time.sleep(0)
+                give_way()
                 continue
             with counting:
                 received[0] += len(data)
@@ -80,7 +72,7 @@ def run(directory, callbacks):
             client.pending(), server.version(), server.shared_ciphers(), server.selected_alpn_protocol()
             to_server.pending, to_server.eof
             to_server.write(b"")
-            time.sleep(0)
+            give_way()
 
     work = [(write, numbers) for numbers in WRITES] + [(read, (16384,)), (read, (65536,)), (ask, ())]
     threads = [threading.Thread(target=function, args=arguments) for function, arguments in work]

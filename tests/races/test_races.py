@@ -34,6 +34,7 @@ def runtime() -> str:
     done = subprocess.run([*Toolchain().cc, "-print-file-name=libtsan.so"], capture_output=True, text=True, check=True)
     path = done.stdout.strip()
     if not os.path.isabs(path):
+        # Not every compiler comes with one: the name is printed back where there is no such file.
         pytest.skip(f"{Toolchain().cc[0]} has no thread sanitizer (libtsan)")
     return path
 
@@ -75,6 +76,7 @@ def stress(tree: Path, directory: Path, *arguments: str) -> str:
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LIMIT,
     )  # fmt: skip
     if "unexpected memory mapping" in done.stdout:
+        # Where the kernel spreads addresses wider than this compiler's sanitizer knows, it ends before anything runs.
         pytest.skip("the thread sanitizer cannot run here: " + done.stdout.strip().splitlines()[-1])
     return done.stdout
 

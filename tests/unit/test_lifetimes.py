@@ -310,11 +310,12 @@ def test_the_end_of_the_interpreter_is_quiet(certificates):
 
 REPLACED = """
 import gc, sys
-import _tls_bootstrap as tls
+sys.path.append(sys.argv[4])
+import _tls_bootstrap as tls, peers
 def replace(*message):
     if due:
         due.pop()
-        pair[0]._sslobj = other._sslobj
+        pair.client._sslobj = other._sslobj
         gc.collect()
         kept.extend(bytearray(700) for _ in range(5000))  # into the memory of the connection, were it free
 due, kept = [], []
@@ -323,35 +324,27 @@ client.load_verify_locations(sys.argv[1])
 client._msg_callback = replace
 server = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
 server.load_cert_chain(sys.argv[2], sys.argv[3])
-def connected():
-    to_client, to_server = tls.MemoryBIO(), tls.MemoryBIO()
-    ends = [client.wrap_bio(to_client, to_server, server_hostname="localhost"),
-            server.wrap_bio(to_server, to_client, server_side=True)]
-    left = list(ends)
-    while left:
-        for end in list(left):
-            try:
-                end.do_handshake()
-                left.remove(end)
-            except tls.SSLWantReadError:
-                pass
-    return ends
-other = connected()[0]
+other = peers.MemoryPair(client, server).handshake().client
 for length in (100, 40000):
-    pair = connected()
+    pair = peers.MemoryPair(client, server).handshake()
     due.append(True)
-    print(pair[0].write(b"x" * length))
-    pair = connected()
-    pair[1].write(b"y" * length)
+    print(pair.client.write(b"x" * length))
+    pair = peers.MemoryPair(client, server).handshake()
+    pair.server.write(b"y" * length)
     due.append(True)
-    print(len(pair[0].read(100)))
+    print(len(pair.client.read(100)))
 """
 
 
 def test_a_connection_that_is_replaced_in_a_callback_lives_as_long_as_its_operation(certificates):
     output = check_python(
         REPLACED,
-        [certificates.authority.certificate, certificates.localhost.certificate, certificates.localhost.key],
+        [
+            certificates.authority.certificate,
+            certificates.localhost.certificate,
+            certificates.localhost.key,
+            os.path.dirname(os.path.abspath(__file__)),
+        ],
     )
     assert output.split() == ["100", "100", "40000", "100"]
 

@@ -110,8 +110,8 @@ def sockets(quick: bool) -> Iterator[Measurement]:
 
 
 def counted() -> Iterator[Measurement]:
-    """What is counted in instructions too: neither sockets, whose costs are the kernel's, nor what is about copies."""
-    yield from (each for each in bulk(False) if each.longer == 1)
+    """What is counted in instructions too: not sockets, whose costs are the kernel's, nor the same transfers once more."""
+    yield from (each for each in bulk(False) if not each.name.endswith(" into"))
     yield from handshakes(False)
 
 
