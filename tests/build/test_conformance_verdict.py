@@ -27,8 +27,10 @@ def baseline(**outcomes: str) -> list[dict]:
     return [a_run("ssl", **outcomes)] * 3
 
 
-def judge(before: list[dict], ours: list[dict], exceptions: dict | None = None) -> verdicts.Verdict:
-    return verdicts.judge("3.13", "test_ssl", before, ours, exceptions or {})
+def judge(
+    before: list[dict], ours: list[dict], exceptions: dict | None = None, races: frozenset[str] = frozenset()
+) -> verdicts.Verdict:
+    return verdicts.judge("3.13", "test_ssl", before, ours, exceptions or {}, races)
 
 
 PASSED = baseline(something="passed", other="passed")
@@ -69,6 +71,24 @@ def test_only_what_is_flaky_with_ssl_may_be_repeated() -> None:
     assert verdicts.wanted_again(PASSED, runs[:1]) == set()
 
 
+def test_a_known_race_may_be_repeated_and_has_to_pass() -> None:
+    races = frozenset({NAME})
+    failed, passed = a_run(something="failed", other="passed"), a_run(something="passed", other="passed")
+    assert verdicts.wanted_again(PASSED, [failed], races) == {NAME}
+    assert verdicts.wanted_again(PASSED, [passed], races) == set()
+    verdict = judge(PASSED, [failed, passed], races=races)
+    assert verdict.good and verdict.flaky == [NAME]
+    assert list(judge(PASSED, [failed, failed, failed], races=races).failures) == [NAME]
+    assert list(judge(PASSED, [passed, failed], races=races).failures) == []
+
+
+def test_a_known_race_that_ssl_never_passes_is_not_asked_for() -> None:
+    before = baseline(something="failed", other="passed")
+    failed = a_run(something="failed", other="passed")
+    assert verdicts.wanted_again(before, [failed], frozenset({NAME})) == set()
+    assert judge(before, [failed], races=frozenset({NAME})).good
+
+
 def test_an_exception_excuses_one_test() -> None:
     verdict = judge(PASSED, [a_run(something="failed", other="failed")], EXCEPTED)
     assert verdict.excepted == [NAME] and list(verdict.failures) == [OTHER]
@@ -76,7 +96,6 @@ def test_an_exception_excuses_one_test() -> None:
 
 def test_an_exception_that_is_not_needed_is_wrong() -> None:
     assert "no longer needed" in judge(PASSED, [a_run(something="passed", other="passed")], EXCEPTED).complaints[0]
-    assert verdicts.unknown_exceptions(EXCEPTED, {OTHER}, ["test.test_ssl"]) == [NAME]
 
 
 def test_an_exception_for_what_ssl_did_not_pass_this_time_is_left_alone() -> None:
@@ -108,8 +127,18 @@ def test_a_run_without_an_end_or_of_the_wrong_module_is_wrong() -> None:
 def test_the_projects_own_exceptions_are_well_formed() -> None:
     path = Path("tests", "conformance", "exceptions.txt")
     exceptions = verdicts.read_exceptions(path)
-    assert exceptions.of("3.13")
+    assert exceptions.of("3.13", "test.test_ssl")
     assert all(kind in verdicts.KINDS and text for tests in exceptions.entries.values() for kind, text in tests.values())
+
+
+def test_a_race_is_no_exception_and_each_belongs_to_its_suite(tmp_path: Path) -> None:
+    path = tmp_path / "exceptions.txt"
+    path.write_text(f"3.13 {NAME}\n    race: two outcomes\n3.13 {OTHER}\n    private: so\n", encoding="utf-8")
+    exceptions = verdicts.read_exceptions(path)
+    assert exceptions.of("3.13", "test.test_ssl") == {OTHER: ("private", "so")}
+    assert exceptions.races("3.13", "test.test_ssl") == {NAME}
+    assert not exceptions.of("3.13", "test.test_ss") and not exceptions.races("3.13", "test.test_ftplib")
+    assert not exceptions.races("3.12", "test.test_ssl")
 
 
 @pytest.mark.parametrize(

@@ -51,19 +51,19 @@ def examine(
     if suite.name not in identity.modules:
         return Verdict(place.name, suite.name, absent="this interpreter has no such suite"), {}
     baseline = runs.baseline(place, identity, suite)
-    # A suite's own exceptions only: ids start with the module's name.
-    own = {name: why for name, why in exceptions.of(place.name).items() if name.startswith(suite.module + ".")}
+    own = exceptions.of(place.name, suite.module)
+    races = exceptions.races(place.name, suite.module)
     ours = [runs.run_suite(place, suite, ours=True, without=sorted(own))]
     if own:
         # In a process of their own, so that what a failing test leaves behind (2.7's asyncore has a map of all sockets)
         # disturbs no other.
         ours[0]["results"].update(runs.run_suite(place, suite, ours=True, only=sorted(own))["results"])
-    while len(ours) < runs.TRIES and (again := verdicts.wanted_again(baseline, ours)):
+    while len(ours) < runs.TRIES and (again := verdicts.wanted_again(baseline, ours, races)):
         ours.append(runs.run_suite(place, suite, ours=True, only=sorted(again)))
-    verdict = verdicts.judge(place.name, suite.name, baseline, ours, own)
+    verdict = verdicts.judge(place.name, suite.name, baseline, ours, own, races)
     seen = set(ours[0]["results"]).union(*(run["results"] for run in baseline))
-    for name in verdicts.unknown_exceptions(own, seen, [suite.module]):
-        verdict.complaints.append(f"the exception for {name} is not needed: there is no such test")
+    for name in sorted((set(own) | races) - seen):
+        verdict.complaints.append(f"{name} is in {EXCEPTIONS} and there is no such test")
     return verdict, {"baseline": baseline, "ours": ours, "verdict": dataclasses.asdict(verdict)}
 
 
@@ -207,7 +207,7 @@ def _report(
     for verdict in all_verdicts:
         if verdict.flaky:
             lines.append(
-                f"{verdict.place} {verdict.suite}: not always passed with ssl, so up to {runs.TRIES} runs count for ours: "
+                f"{verdict.place} {verdict.suite}: not always passed with ssl, seen or known, so up to {runs.TRIES} runs count for ours: "
                 + ", ".join(name.rpartition(".")[2] for name in verdict.flaky)
             )
     for (name, plant), text in controls.items():

@@ -6,13 +6,14 @@ The exceptions file has one entry per test, and says which interpreters it is fo
     2.7, 3.6    test.test_ssl.ContextTests.test_something
         opposite: in 3.6 ...; in 2.7 ...
 
-An entry starts at the beginning of a line; the lines below it that are indented are its reason.
+An entry starts at the beginning of a line; the lines below it that are indented are its reason. An entry of the kind
+`race` excuses nothing: the test has to pass, and may be repeated for it like one that is seen to be flaky with `ssl`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ KINDS = {
     "private": "it tests the privacy of _ssl",
     "removed": "a name or behaviour that a later Python removed",
     "opposite": "3.6 and that Python define it oppositely",
+    "race": "the test itself has two outcomes, with ssl too, though the runs with ssl need not show it",
 }
 #: How many tests may be excepted for one interpreter.
 LIMIT = 12
@@ -35,9 +37,16 @@ class Exceptions:
     path: Path
     entries: Mapping[str, Mapping[str, tuple[str, str]]]
 
-    def of(self, name: str) -> Mapping[str, tuple[str, str]]:
-        """Id -> (kind, text) of one interpreter."""
-        return self.entries.get(name, {})
+    def of(self, name: str, module: str) -> Mapping[str, tuple[str, str]]:
+        """Id -> (kind, text) of what one interpreter's tests in `module` need not pass."""
+        return {test: why for test, why in self._entries(name, module) if why[0] != "race"}
+
+    def races(self, name: str, module: str) -> set[str]:
+        """Ids of one interpreter's tests in `module` that may be repeated."""
+        return {test for test, why in self._entries(name, module) if why[0] == "race"}
+
+    def _entries(self, name: str, module: str) -> list[tuple[str, tuple[str, str]]]:
+        return [(test, why) for test, why in self.entries.get(name, {}).items() if test.startswith(f"{module}.")]
 
 
 def read_exceptions(path: Path) -> Exceptions:
@@ -88,7 +97,7 @@ class Verdict:
     only_ours: int = 0
     skipped: int = 0
     excepted: list[str] = field(default_factory=list)
-    #: Tests that do not always pass with `ssl`; they were repeated with ours where needed.
+    #: Tests that do not always pass with `ssl`, seen or known; they were repeated with ours where needed.
     flaky: list[str] = field(default_factory=list)
     handshakes: int = 0
     handshakes_of_ssl: int | None = 0
@@ -112,9 +121,12 @@ def passing(runs: Sequence[Mapping[str, Any]]) -> tuple[set[str], set[str]]:
     return union, union - set.intersection(*passed) if passed else set()
 
 
-def wanted_again(baseline: Sequence[Mapping[str, Any]], ours: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Tests that are flaky with `ssl` and have not passed with ours yet."""
-    return passing(baseline)[1] - passing(ours)[0]
+def wanted_again(
+    baseline: Sequence[Mapping[str, Any]], ours: Sequence[Mapping[str, Any]], races: Set[str] = frozenset()
+) -> set[str]:
+    """Tests that are flaky with `ssl`, seen or known, and have not passed with ours yet."""
+    union, flaky = passing(baseline)
+    return (flaky | (union & races)) - passing(ours)[0]
 
 
 def judge(
@@ -123,10 +135,15 @@ def judge(
     baseline: Sequence[Mapping[str, Any]],
     ours: Sequence[Mapping[str, Any]],
     exceptions: Mapping[str, tuple[str, str]],
+    races: Set[str] = frozenset(),
 ) -> Verdict:
-    """Compare runs with `ssl` and runs with `_tls_bootstrap` (the first is whole, further ones repeat flaky tests)."""
+    """Compare runs with `ssl` and runs with `_tls_bootstrap` (the first is whole, further ones repeat flaky tests).
+
+    races: tests that are known to be flaky with `ssl`.
+    """
     verdict = Verdict(place, suite)
     union, flaky = passing(baseline)
+    flaky |= union & races
     passed = passing(ours[:1])[0] | (passing(ours[1:])[0] & flaky)
     outcomes = ours[0]["results"]
     verdict.with_ssl = len(union)
@@ -170,11 +187,3 @@ def _judge_evidence(verdict: Verdict, baseline: Sequence[Mapping[str, Any]], our
     in_baseline = sum(result["handshakes"] for run in baseline for result in run["results"].values())
     if in_baseline and not verdict.handshakes:
         verdict.complaints.append("no handshake was made by _tls_bootstrap")
-
-
-def unknown_exceptions(
-    exceptions: Mapping[str, tuple[str, str]], seen: set[str], modules: Sequence[str]
-) -> list[str]:
-    """Excepted tests of the suites in `modules` that do not exist on the interpreter."""
-    prefixes = tuple(f"{module}." for module in modules)
-    return sorted(name for name in exceptions if name.startswith(prefixes) and name not in seen)
