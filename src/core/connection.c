@@ -318,6 +318,8 @@ static void connection_dealloc(PyObject *object)
     Py_XDECREF(self->owner);
     Py_XDECREF(self->socket);
     Py_XDECREF(self->server_hostname);
+    Py_XDECREF(self->written.object);
+    Py_XDECREF(self->read.object);
     Py_XDECREF((PyObject *)self->context);
     tb_type_free(object, type);
     Py_XDECREF(module);

@@ -16,10 +16,8 @@
 
 /* ---- operations ------------------------------------------------------------------------------------- */
 
-int tb_raise_kept(PyObject **kept)
+int tb_raise_what_is_kept(PyObject **kept)
 {
-    if (kept[0] == NULL)
-        return 0;
     PyErr_Restore(kept[0], kept[1], kept[2]);
     memset(kept, 0, 3 * sizeof *kept);
     ERR_clear_error();
@@ -41,16 +39,22 @@ static size_t overhead_of(const SSL_CIPHER *cipher, int version)
     }
 }
 
-/* 0 during a handshake, which may change the cipher. */
+/* 0 during a handshake, which may change the cipher; none but the first does in TLS 1.3. */
 size_t tb_record_overhead(tb_connection *self)
 {
-    const SSL_CIPHER *cipher = SSL_get_current_cipher(self->ssl);
+    const SSL_CIPHER *cipher;
 
+    if (self->overhead_is_final)
+        return self->overhead;
+    cipher = SSL_get_current_cipher(self->ssl);
     if (cipher == NULL || !SSL_is_init_finished(self->ssl))
         return 0;
     if (cipher != self->overhead_cipher) {
-        self->overhead = overhead_of(cipher, SSL_version(self->ssl));
+        int version = SSL_version(self->ssl);
+
+        self->overhead = overhead_of(cipher, version);
         self->overhead_cipher = cipher;
+        self->overhead_is_final = version >= TLS1_3_VERSION;
     }
     return self->overhead;
 }
@@ -118,7 +122,7 @@ static void attempt(tb_connection *self, tb_operation act, tb_request *request, 
     self->transport.sys_errno = 0;
     self->transport.at_eof = 0;
     outcome->result = act(self, request);
-    outcome->ssl_error = SSL_get_error(self->ssl, outcome->result);
+    outcome->ssl_error = outcome->result > 0 ? SSL_ERROR_NONE : SSL_get_error(self->ssl, outcome->result);
     outcome->sys_errno = self->transport.sys_errno;
     outcome->end_of_file = self->transport.at_eof;
     self->thread = outer;
@@ -342,7 +346,7 @@ PyObject *tb_connection_write(PyObject *object, PyObject *data)
     request.is_write_to_memory = self->outgoing_queue != NULL;
     result = tb_run(self, act_write, &request, &limits, &outcome);
     if (result == 0)
-        written = tb_long_from_size(request.done);
+        written = tb_last_int_get(&self->written, request.done);
     else if (result > 0) {
         tb_take_reset_as_end_of_file(&outcome);
         tb_raise_outcome(self->state, self->ssl, &outcome);

@@ -43,6 +43,10 @@ int tb_release_gil_for(size_t length);
 /* What encryption adds to a record to come, bytes with its header; 0 where that cannot be told.  Needs the lock. */
 size_t tb_record_overhead(tb_connection *self);
 /* Moves three references to an exception to where an operation finds it; -1 if there was one, which is raised. */
-int tb_raise_kept(PyObject **kept);
+int tb_raise_what_is_kept(PyObject **kept);
+static inline int tb_raise_kept(PyObject **kept)
+{
+    return kept[0] == NULL ? 0 : tb_raise_what_is_kept(kept);
+}
 
 #endif

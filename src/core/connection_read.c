@@ -95,27 +95,23 @@ typedef struct {
     size_t prediction; /* how many bytes it gives if it is asked for more, 0: unknown */
 } outlook;
 
-/* Whether OpenSSL, with an empty queue that has not ended, would only find that it has to wait.  A sans-IO
- * program reads until it is told so, once for everything it receives, and OpenSSL gets and frees a buffer of
- * 16 KiB to find out.  Needs the lock. */
-static int nothing_is_left(tb_connection *self)
-{
-    return SSL_is_init_finished(self->ssl) && SSL_get_shutdown(self->ssl) == 0 && !SSL_has_pending(self->ssl);
-}
-
 /* Over memory: the next read gives the rest of a record that was decrypted already, or the content of the
  * next one, whose header waits in the queue, and of those behind it if it is full. */
 static void look_into_memory(tb_connection *self, size_t wanted, outlook *seen)
 {
     size_t pending = 0, length, overhead;
-    int decrypted, ended, locked;
+    int begun, decrypted, ended, finished, locked;
 
     length = tb_membio_peek_record(self->incoming_queue, &pending, &ended);
     locked = tb_connection_lock(self);
-    seen->release_gil = !SSL_is_init_finished(self->ssl); /* a handshake, which a read goes on with */
-    seen->would_wait = pending == 0 && !ended && nothing_is_left(self);
-    decrypted = seen->would_wait ? 0 : SSL_pending(self->ssl);
-    overhead = length == 0 || decrypted > 0 || SSL_has_pending(self->ssl) ? 0 : tb_record_overhead(self);
+    finished = SSL_is_init_finished(self->ssl);
+    begun = SSL_has_pending(self->ssl); /* a record is in OpenSSL's buffer, whole or in part */
+    seen->release_gil = !finished;      /* a handshake, which a read goes on with */
+    /* A sans-IO program reads until it is told to wait, once for everything it receives, and OpenSSL gets and frees a
+     * buffer of 16 KiB to find that out. */
+    seen->would_wait = pending == 0 && !ended && finished && !begun && SSL_get_shutdown(self->ssl) == 0;
+    decrypted = begun ? SSL_pending(self->ssl) : 0;
+    overhead = length == 0 || begun ? 0 : tb_record_overhead(self);
     tb_connection_unlock(self, locked);
     if (decrypted > 0) {
         seen->prediction = (size_t)decrypted;
@@ -186,7 +182,7 @@ PyObject *tb_connection_read_into(tb_connection *self, Py_ssize_t length, PyObje
     }
     plan_buffer(self, &request, &seen);
     if (read_some(self, &request, seen.release_gil) == 0)
-        count = tb_long_from_size(request.done);
+        count = tb_last_int_get(&self->read, request.done);
 exit:
     tb_view_release(&view);
     return count;

@@ -6,6 +6,7 @@
 #include "python_compat.h"
 
 #include "gil_lock.h"
+#include "last_int.h"
 #include "openssl_compat.h"
 
 #include <pthread.h>
@@ -191,6 +192,8 @@ typedef struct {
     PyObject *deferred_exception[3];   /* what failed behind the data of the last read */
     const SSL_CIPHER *overhead_cipher; /* for which the next is known, or NULL */
     size_t overhead;                   /* what encryption adds to a record, bytes; 0: not predictable */
+    int overhead_is_final;             /* for as long as the connection lasts */
+    tb_last_int written, read;         /* what writes, and reads into a buffer, return */
     int server_side;
     int shutdown_seen_zero;
 } tb_connection;

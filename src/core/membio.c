@@ -46,6 +46,7 @@ typedef struct {
     PyObject_HEAD core_state *state;
     PyObject *module;
     tb_membio *queue;
+    tb_last_int written; /* what writes return */
 } memory_bio;
 
 /* ---- the queue --------------------------------------------------------------------------------- */
@@ -62,8 +63,9 @@ static chunk *chunk_new_plain(size_t capacity)
     return made;
 }
 
-/* Steals the reference to `bytes`, also when it fails.  Needs the GIL. */
-static chunk *chunk_new_bytes(PyObject *bytes, size_t end)
+/* A chunk of a bytes object of `length`, of which `end` hold data.  Steals the reference to `bytes`, also when it
+ * fails.  Needs the GIL. */
+static chunk *chunk_new_bytes(PyObject *bytes, char *data, size_t length, size_t end)
 {
     chunk *made = malloc(sizeof *made);
 
@@ -75,10 +77,10 @@ static chunk *chunk_new_bytes(PyObject *bytes, size_t end)
      * the thread's cache of freed memory, which costs a tenth of a write and read of 1 KiB. */
     made->next = NULL;
     made->bytes = bytes;
-    made->data = PyBytes_AsString(bytes);
+    made->data = data;
     made->start = 0;
     made->end = end;
-    made->capacity = (size_t)PyBytes_Size(bytes);
+    made->capacity = length;
     return made;
 }
 
@@ -331,7 +333,7 @@ void tb_membio_reserve(tb_membio *queue, size_t length)
         PyErr_Clear();
         return;
     }
-    reserved = chunk_new_bytes(bytes, 0);
+    reserved = chunk_new_bytes(bytes, PyBytes_AsString(bytes), length, 0);
     if (reserved == NULL)
         return;
     locked = tb_gil_lock_take(&queue->lock);
@@ -571,6 +573,7 @@ static void memory_bio_dealloc(PyObject *object)
 
     if (self->queue != NULL)
         queue_release(self->queue);
+    Py_XDECREF(self->written.object);
     tb_type_free(object, self->state->memory_bio_type);
     Py_XDECREF(module);
 }
@@ -641,13 +644,15 @@ static PyObject *memory_bio_read_fast(PyObject *object, PyObject *const *argumen
     return take(((memory_bio *)object)->queue, -1);
 }
 
-static int put_reference(tb_membio *queue, PyObject *bytes)
+/* `view` is of an exact bytes object. */
+static int put_reference(tb_membio *queue, const tb_view *view)
 {
+    size_t length = (size_t)view->length;
     chunk *added;
     int locked;
 
-    Py_INCREF(bytes);
-    added = chunk_new_bytes(bytes, (size_t)PyBytes_Size(bytes));
+    Py_INCREF(view->bytes);
+    added = chunk_new_bytes(view->bytes, (char *)view->data, length, length);
     if (added == NULL)
         return -1;
     locked = tb_gil_lock_take(&queue->lock);
@@ -677,8 +682,8 @@ static PyObject *memory_bio_write(PyObject *object, PyObject *data)
         tb_view_release(&view);
         return tb_raise(self->state, TB_SSL_ERROR, 0, __LINE__, "cannot write() after write_eof()");
     }
-    if (length >= COPY_BELOW && PyBytes_CheckExact(data)) {
-        result = put_reference(self->queue, data);
+    if (length >= COPY_BELOW && view.bytes != NULL) {
+        result = put_reference(self->queue, &view);
     } else {
         locked = tb_gil_lock_take(&self->queue->lock);
         result = length > 0 ? queue_put(self->queue, view.data, (size_t)length) : 0;
@@ -688,7 +693,7 @@ static PyObject *memory_bio_write(PyObject *object, PyObject *data)
     tb_membio_settle(self->queue);
     if (result < 0)
         return PyErr_NoMemory();
-    return tb_long_from_size((size_t)length);
+    return tb_last_int_get(&self->written, (size_t)length);
 }
 
 static PyObject *memory_bio_write_eof(PyObject *object, PyObject *unused)
