@@ -102,6 +102,7 @@ static int attach_transport(tb_connection *self, PyObject *socket)
     } else {
         reader = tb_membio_new_bio(self->incoming_queue);
         writer = tb_membio_new_bio(self->outgoing_queue);
+        SSL_set_read_ahead(self->ssl, 1); /* membio.c gives it a record at a time */
     }
     if (reader == NULL || writer == NULL) {
         BIO_free(reader);

@@ -102,11 +102,11 @@ static void look_into_memory(tb_connection *self, size_t wanted, outlook *seen)
     size_t pending = 0, length, overhead;
     int begun, decrypted, ended, finished, locked;
 
-    length = tb_membio_peek_record(self->incoming_queue, &pending, &ended);
     locked = tb_connection_lock(self);
     finished = SSL_is_init_finished(self->ssl);
     begun = SSL_has_pending(self->ssl); /* a record is in OpenSSL's buffer, whole or in part */
-    seen->release_gil = !finished;      /* a handshake, which a read goes on with */
+    length = tb_membio_peek_record(self->incoming_queue, !begun, &pending, &ended);
+    seen->release_gil = !finished; /* a handshake, which a read goes on with */
     /* A sans-IO program reads until it is told to wait, once for everything it receives, and OpenSSL gets and frees a
      * buffer of 16 KiB to find that out. */
     seen->would_wait = pending == 0 && !ended && finished && !begun && SSL_get_shutdown(self->ssl) == 0;

@@ -116,8 +116,9 @@ void tb_membio_expose(tb_membio *queue, int change);
 /* Bytes waiting in the queue. */
 size_t tb_membio_pending(tb_membio *queue);
 /* The length that the header of the next record states, if that is the next thing in the queue and holds
- * application data, else 0.  *pending receives the bytes waiting, *ended whether their end was marked. */
-size_t tb_membio_peek_record(tb_membio *queue, size_t *pending, int *ended);
+ * application data, else 0.  *pending receives the bytes waiting, *ended whether their end was marked.
+ * at_record: whether OpenSSL has read all that came before, so that it may get the next record as a whole. */
+size_t tb_membio_peek_record(tb_membio *queue, int at_record, size_t *pending, int *ended);
 /* The bytes of content in whole records that wait, each `overhead` longer than its content with its header: those of
  * `full` bytes that come first, and the shorter one behind them.  No record is looked at behind `most` bytes of
  * content. */

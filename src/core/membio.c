@@ -16,12 +16,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COPY_BELOW 512 /* smaller writes are copied: cheaper than a chunk of their own */
+#define COPY_BELOW   512 /* smaller writes are copied: cheaper than a chunk of their own */
 /* What is kept beyond twice what is pending: at most 64 KiB with both of these, however data came and were read. */
-#define MAX_SLACK  (32 * 1024) /* of the first chunk, which may have been mostly read */
-#define MAX_SPARE  (16 * 1024) /* of the last one, for what is written later */
-#define ALONE      4096        /* room of a chunk made without Python, where nothing waits */
-#define BEHIND     64          /* the same behind an object: many may follow in turns */
+#define MAX_SLACK    (32 * 1024) /* of the first chunk, which may have been mostly read */
+#define MAX_SPARE    (16 * 1024) /* of the last one, for what is written later */
+#define ALONE        4096        /* room of a chunk made without Python, where nothing waits */
+#define BEHIND       64          /* the same behind an object: many may follow in turns */
+/* The longest record that OpenSSL takes, without its header.  It asks for more only where it reads ahead, and wants a
+ * header or what is missing of one: its buffer has room for at least 5 bytes more. */
+#define LONGEST_REST (SSL3_RT_MAX_PLAIN_LENGTH + SSL3_RT_MAX_ENCRYPTED_OVERHEAD)
 
 typedef struct chunk {
     struct chunk *next;
@@ -35,6 +38,7 @@ struct tb_membio {
     tb_gil_lock lock;
     int references; /* changed with the GIL */
     int eof_written;
+    int at_record; /* what waits begins with a record; where this is wrong OpenSSL only gets more or less at once */
     size_t pending;
     chunk *first, *last;
     chunk *reserved; /* an element of the queue, the last, while OpenSSL may fill it */
@@ -285,7 +289,7 @@ static size_t place_take_header(place *at)
     return header[0] != SSL3_RT_APPLICATION_DATA ? 0 : (size_t)header[3] << 8 | header[4];
 }
 
-size_t tb_membio_peek_record(tb_membio *queue, size_t *pending, int *ended)
+size_t tb_membio_peek_record(tb_membio *queue, int at_record, size_t *pending, int *ended)
 {
     size_t length;
     place at = {NULL, 0};
@@ -294,6 +298,7 @@ size_t tb_membio_peek_record(tb_membio *queue, size_t *pending, int *ended)
     locked = tb_gil_lock_take(&queue->lock);
     *pending = queue->pending;
     *ended = queue->eof_written;
+    queue->at_record = at_record;
     at.item = queue->first;
     length = place_take_header(&at);
     tb_gil_lock_release(&queue->lock, locked);
@@ -450,6 +455,23 @@ static int bio_write(BIO *bio, const char *data, int length)
     return result < 0 ? -1 : length;
 }
 
+/* OpenSSL is told to read ahead, so that where it wants a header it asks for as much as its buffer takes.  It gets a
+ * record as a whole then, which saves it a second call, but not a byte of the next one: what follows a close_notify
+ * belongs to others. */
+static int header_or_record(tb_membio *queue, int length)
+{
+    place at = {queue->first, 0};
+    size_t record;
+
+    if (queue->at_record) {
+        record = TB_RECORD_HEADER + place_take_header(&at);
+        if (record > TB_RECORD_HEADER && record <= queue->pending && record <= (size_t)length)
+            return (int)record;
+        queue->at_record = 0;
+    }
+    return TB_RECORD_HEADER;
+}
+
 static int bio_read(BIO *bio, char *data, int length)
 {
     tb_membio *queue = BIO_get_data(bio);
@@ -460,6 +482,8 @@ static int bio_read(BIO *bio, char *data, int length)
     if (length <= 0)
         return 0;
     locked = tb_gil_lock_take(&queue->lock);
+    if (length > LONGEST_REST)
+        length = header_or_record(queue, length);
     taken = queue_take(queue, data, (size_t)length);
     eof = queue->eof_written;
     tb_gil_lock_release(&queue->lock, locked);
