@@ -9,9 +9,13 @@
 
 #include <string.h>
 
-/* Records in one new object.  With more, what is freed of 256 KiB and its parts can be enough for malloc() to give it
- * back to the kernel each time, and to get it again, which takes as long as the decryption. */
+/* Records in one new object, where much waited since the queue was last empty and where little did.  glibc's malloc()
+ * gives memory back to the kernel when 128 KiB are free at its end, or twice the largest object beyond 128 KiB that
+ * there was, and gets it again for the next write and its reads, which takes as long as the decryption.  So what is
+ * freed at a time has to stay small beside what was written. */
 #define MOST_IN_AN_OBJECT (4 * TB_RECORD_LENGTH)
+#define FEW_IN_AN_OBJECT  (2 * TB_RECORD_LENGTH)
+#define MUCH_WAITS        (128 * 1024)
 /* Records in a buffer of the caller's; between two reads Python looks for signals. */
 #define MOST_IN_A_BUFFER  (64 * TB_RECORD_LENGTH)
 
@@ -110,6 +114,7 @@ static void look_into_memory(tb_connection *self, size_t wanted, outlook *seen)
     /* A sans-IO program reads until it is told to wait, once for everything it receives, and OpenSSL gets and frees a
      * buffer of 16 KiB to find that out. */
     seen->would_wait = pending == 0 && !ended && finished && !begun && SSL_get_shutdown(self->ssl) == 0;
+    self->much_waited = pending > MUCH_WAITS || (self->much_waited && !seen->would_wait);
     decrypted = begun ? SSL_pending(self->ssl) : 0;
     overhead = length == 0 || begun ? 0 : tb_record_overhead(self);
     tb_connection_unlock(self, locked);
@@ -260,6 +265,8 @@ static PyObject *read_bytes(tb_connection *self, Py_ssize_t length)
         seen.prediction = decrypted_bytes(self);
     if (seen.prediction == 0)
         return read_unpredicted(self, wanted, seen.release_gil);
+    if (!self->much_waited)
+        wanted = smaller(wanted, FEW_IN_AN_OBJECT);
     return read_predicted(self, smaller(wanted, seen.prediction), seen.release_gil);
 }
 

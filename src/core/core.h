@@ -194,6 +194,7 @@ typedef struct {
     const SSL_CIPHER *overhead_cipher; /* for which the next is known, or NULL */
     size_t overhead;                   /* what encryption adds to a record, bytes; 0: not predictable */
     int overhead_is_final;             /* for as long as the connection lasts */
+    int much_waited;                   /* since incoming_queue was empty: connection_read.c says how much */
     tb_last_int written, read;         /* what writes, and reads into a buffer, return */
     int server_side;
     int shutdown_seen_zero;

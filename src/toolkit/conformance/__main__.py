@@ -207,7 +207,8 @@ def _report(
     for verdict in all_verdicts:
         if verdict.flaky:
             lines.append(
-                f"{verdict.place} {verdict.suite}: not always passed with ssl, seen or known, so up to {runs.TRIES} runs count for ours: "
+                f"{verdict.place} {verdict.suite}: not always passed with ssl, seen or known, "
+                f"so up to {runs.TRIES} runs count for ours: "
                 + ", ".join(name.rpartition(".")[2] for name in verdict.flaky)
             )
     for (name, plant), text in controls.items():
