@@ -98,6 +98,12 @@ def test_an_exception_that_is_not_needed_is_wrong() -> None:
     assert "no longer needed" in judge(PASSED, [a_run(something="passed", other="passed")], EXCEPTED).complaints[0]
 
 
+@pytest.mark.parametrize(("exceptions", "races"), [(EXCEPTED, frozenset()), (None, frozenset({NAME}))])
+def test_an_entry_for_a_test_that_does_not_exist_is_wrong(exceptions: dict | None, races: frozenset[str]) -> None:
+    complaints = judge(baseline(other="passed"), [a_run(other="passed")], exceptions, races).complaints
+    assert complaints == [f"the exception for {NAME} is not needed: there is no such test"]
+
+
 def test_an_exception_for_what_ssl_did_not_pass_this_time_is_left_alone() -> None:
     before = baseline(something="failed", other="passed")
     assert judge(before, [a_run(something="failed", other="passed")], EXCEPTED).good

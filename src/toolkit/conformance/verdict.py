@@ -160,6 +160,9 @@ def judge(
     # One that ssl does not pass either is left alone: some tests pass with ssl only when the machine has time for them.
     for name in sorted(set(exceptions) & passed):
         verdict.complaints.append(f"the exception for {name} is no longer needed: it passes")
+    seen = set(outcomes).union(*(run["results"] for run in baseline))
+    for name in sorted((set(exceptions) | races) - seen):
+        verdict.complaints.append(f"the exception for {name} is not needed: there is no such test")
     verdict.seconds = ours[0]["seconds"]
     _judge_evidence(verdict, baseline, ours)
     return verdict
