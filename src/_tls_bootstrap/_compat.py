@@ -8,6 +8,9 @@ bytes on Python 3 and as str on 2.7; the conversions are here.
 import os
 import sys
 
+# 2.7's str.encode("ascii") imports a module the first time, maybe in a thread that outlives the interpreter; these do not.
+from codecs import ascii_decode, ascii_encode
+
 from . import _core
 
 PY2 = sys.version_info[0] == 2
@@ -17,7 +20,6 @@ integer_types = (int, long) if PY2 else (int,)  # noqa: F821
 
 if PY2:
     _fs_encoding = sys.getfilesystemencoding() or "ascii"
-    text_type().encode("ascii")  # imports the codec here; elsewhere it could be in a thread that outlives the interpreter
 
 
 def environment(name):
@@ -39,7 +41,7 @@ def native_ascii(text, what):
     if isinstance(text, str):
         return text
     if PY2 and isinstance(text, text_type):
-        return text.encode("ascii")
+        return ascii_encode(text)[0]
     raise TypeError("%s must be str, not %s" % (what, type(text).__name__))
 
 
@@ -67,10 +69,10 @@ def path_result(path):
     return path if path is None or isinstance(path, str) else os.fsdecode(path)
 
 
-def bytes_argument(text, what, encoding="ascii"):
-    """bytes of a text or of bytes-like data; raises TypeError that names the argument `what`."""
+def bytes_argument(text, what):
+    """bytes of an ASCII text or of bytes-like data; raises TypeError that names the argument `what`."""
     if isinstance(text, text_type):
-        return text.encode(encoding)
+        return ascii_encode(text)[0]
     if isinstance(text, (bytes, bytearray)):
         return bytes(text)
     try:
@@ -107,7 +109,7 @@ def encode_hostname(hostname):
     if hostname is None or _core.is_plain_hostname(hostname):
         return hostname
     if isinstance(hostname, (bytes, bytearray)):
-        hostname = bytes(hostname).decode("ascii")
+        hostname = ascii_decode(bytes(hostname))[0]
     elif not isinstance(hostname, text_type):
         raise TypeError("server_hostname must be str or bytes, not %s" % type(hostname).__name__)
     if "\0" in hostname:
@@ -115,7 +117,7 @@ def encode_hostname(hostname):
     if not hostname or hostname.startswith("."):
         raise UnicodeError("server_hostname cannot be an empty string or start with a leading dot.")
     try:
-        encoded = hostname.encode("ascii")
+        encoded = ascii_encode(hostname)[0]
     except UnicodeError:
         encoded = hostname.encode("idna")
     else:

@@ -15,11 +15,6 @@ if sys.version_info >= (3, 4):
 else:
     from ._enum_emulation import Enum, IntEnum
 
-if sys.version_info >= (3, 6):
-    from enum import IntFlag
-else:
-    from ._enum_emulation import IntFlag  # noqa: F401  (for the modules of flags)
-
 __all__ = [
     "CHANNEL_BINDING_TYPES",
     "Purpose",
@@ -34,7 +29,16 @@ __all__ = [
 # ---- how one is made
 
 
-_by_word = {}  # first word of a name -> the names of the C half that begin with it; they are several hundred
+def int_flag():
+    """IntFlag, for the modules of flags. 2.7 takes a hundredth of an import for it, and most programs look at none."""
+    if sys.version_info >= (3, 6):
+        from enum import IntFlag
+    else:
+        from ._flag_emulation import IntFlag
+    return IntFlag
+
+
+_by_word = {}  # first word of a name -> the names of the C half that begin with it, of more than a hundred
 for _name in vars(_core):
     _by_word.setdefault(_name.partition("_")[0], []).append(_name)
 

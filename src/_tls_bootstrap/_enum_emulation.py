@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Enumerations for Pythons without `enum` (2.7) or without IntFlag (3.4, 3.5).
+"""Enumerations for Pythons without `enum` (2.7); _flag_emulation.py has those of flags.
 
 As much of the standard library's behaviour as a user of `ssl` can meet: members with name and value,
-Class(value), Class["NAME"], iteration, membership, repr, pickling, both ways of definition, and flags
-whose operators keep the type.  Iteration is in the order of values.
+Class(value), Class["NAME"], iteration, membership, repr, pickling, and both ways of definition.
+Iteration is in the order of values.
 """
 
 _DESCRIPTORS = ("__get__", "__set__", "__delete__")
@@ -18,7 +18,7 @@ class EnumMeta(type):
             if not key.startswith("_") and not _is_descriptor(namespace[key]):
                 values[key] = namespace.pop(key)
         if values and not isinstance(bases[0], EnumMeta):
-            namespace.setdefault("__repr__", _EnumBehaviour.__repr__)  # not the mixed-in type's
+            namespace.setdefault("__repr__", EnumBehaviour.__repr__)  # not the mixed-in type's
         cls = type.__new__(mcs, name, bases, namespace)
         cls._by_name_ = {}
         cls._by_value_ = {}
@@ -103,11 +103,11 @@ def _is_descriptor(value):
     return any(hasattr(value, name) for name in _DESCRIPTORS)
 
 
-def _text(cls, member):
+def member_text(cls, member):
     return "%s.%s" % (cls.__name__, member._name_)
 
 
-class _EnumBehaviour(object):
+class EnumBehaviour(object):
     """What every member can do."""
 
     @property
@@ -125,10 +125,10 @@ class _EnumBehaviour(object):
         raise ValueError("%r is not a valid %s" % (value, cls.__name__))
 
     def __repr__(self):
-        return "<%s: %r>" % (_text(type(self), self), self._value_)
+        return "<%s: %r>" % (member_text(type(self), self), self._value_)
 
     def __str__(self):
-        return _text(type(self), self)
+        return member_text(type(self), self)
 
     def __format__(self, spec):
         value = self._value_
@@ -148,7 +148,7 @@ class _EnumBehaviour(object):
 
 
 # The metaclass is called because 2.7 and 3 have no common syntax for it.
-Enum = EnumMeta("Enum", (_EnumBehaviour,), {"__module__": __name__, "__doc__": "A member of a set of names."})
+Enum = EnumMeta("Enum", (EnumBehaviour,), {"__module__": __name__, "__doc__": "A member of a set of names."})
 
 
 class IntEnum(int, Enum):
@@ -157,84 +157,8 @@ class IntEnum(int, Enum):
     def __new__(cls, value):
         return int.__new__(cls, value)
 
-    __repr__ = _EnumBehaviour.__repr__
-    __str__ = _EnumBehaviour.__str__
-    __format__ = _EnumBehaviour.__format__
+    __repr__ = EnumBehaviour.__repr__
+    __str__ = EnumBehaviour.__str__
+    __format__ = EnumBehaviour.__format__
     __hash__ = int.__hash__
-    __reduce_ex__ = _EnumBehaviour.__reduce_ex__
-
-
-class Flag(Enum):
-    """An enumeration whose members can be combined."""
-
-
-class IntFlag(int, Flag):
-    """Integers whose bits have names; |, &, ^ and ~ give a value of the same type."""
-
-    def __new__(cls, value):
-        return int.__new__(cls, value)
-
-    @classmethod
-    def _missing_(cls, value):
-        try:
-            number = int(value) if value == int(value) else None
-        except (TypeError, ValueError):
-            number = None
-        if number is None:
-            raise ValueError("%r is not a valid %s" % (value, cls.__name__))
-        combination = int.__new__(cls, number)
-        combination._name_ = None
-        combination._value_ = number
-        return combination
-
-    def _parts(self):
-        """The names of the bits in a combination, and the bits that have none."""
-        names, rest = [], self._value_
-        for member in sorted(type(self), reverse=True):
-            if member._value_ > 0 and rest > 0 and rest & member._value_ == member._value_:
-                names.append(member._name_)
-                rest &= ~member._value_
-        if rest or not names:
-            names.append(str(rest))
-        return names
-
-    def __str__(self):
-        if self._name_ is not None:
-            return _text(type(self), self)
-        return "%s.%s" % (type(self).__name__, "|".join(self._parts()))
-
-    def __repr__(self):
-        return "<%s: %r>" % (str(self), self._value_)
-
-    __format__ = _EnumBehaviour.__format__
-    __hash__ = int.__hash__
-    __reduce_ex__ = _EnumBehaviour.__reduce_ex__
-
-    def __or__(self, other):
-        return self._combined(int.__or__, other)
-
-    def __and__(self, other):
-        return self._combined(int.__and__, other)
-
-    def __xor__(self, other):
-        return self._combined(int.__xor__, other)
-
-    __ror__ = __or__
-    __rand__ = __and__
-    __rxor__ = __xor__
-
-    def __invert__(self):
-        return type(self)(~self._value_)
-
-    def __contains__(self, other):
-        if not isinstance(other, type(self)):
-            return False
-        return other._value_ & self._value_ == other._value_
-
-    def _combined(self, operation, other):
-        if not isinstance(other, int):
-            try:
-                other = int(other.__index__())  # 2.7's long
-            except AttributeError:
-                return NotImplemented
-        return type(self)(operation(int(self), int(other)))
+    __reduce_ex__ = EnumBehaviour.__reduce_ex__

@@ -136,8 +136,26 @@ def test_threads_that_wait_for_a_part_do_not_import_it(certificates):
         "print(' '.join(protocols))\n"
     )
     assert check_python(code, [certificates]) == "TLSv1.3 TLSv1.3 TLSv1.3 TLSv1.3"
-    codec = "import _tls_bootstrap as tls\nfor _ in 'ab': print('encodings.ascii' in sys.modules); tls.SSLContext"
-    assert check_python(codec) == "False\nTrue"
+
+
+@pytest.mark.skipif(sys.version_info[0] > 2, reason="Python 3 has its codecs for ASCII at hand")
+def test_no_thread_meets_a_codec_for_the_first_time(certificates):
+    # 2.7 aborts when a thread that outlives the interpreter imports one.
+    code = (
+        "import _tls_bootstrap as tls, handshakes\n"
+        "if 'encodings.ascii' in sys.modules: raise SystemExit('the start of this Python imports the codec')\n"
+        "client, server = handshakes.contexts(tls, sys.argv[3])\n"
+        "client.set_ciphers(u'ECDHE+AESGCM')\n"
+        "client.set_alpn_protocols([u'h2'])\n"
+        "for name in (u'localhost', b'localhost', bytearray(b'localhost')):\n"
+        "    client.wrap_bio(tls.MemoryBIO(), tls.MemoryBIO(), server_hostname=name)\n"
+        "try: client.wrap_bio(tls.MemoryBIO(), tls.MemoryBIO(), server_hostname=b'\\xff')\n"
+        "except UnicodeError: pass\n"
+        "print('encodings.ascii' in sys.modules)\n"
+    )
+    environment = dict(os.environ, LC_ALL="C.UTF-8")
+    environment.pop("PYTHONPATH", None)
+    assert check_python(code, [certificates], environment=environment) == "False"
 
 
 @pytest.mark.parametrize("ending", ["pass", "sys.exit(0)", "raise KeyboardInterrupt", "os._exit(0)"])
