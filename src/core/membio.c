@@ -656,7 +656,7 @@ static PyObject *memory_bio_read(PyObject *object, PyObject *args, PyObject *kwa
         PyErr_SetString(PyExc_TypeError, "read() takes no keyword arguments");
         return NULL;
     }
-    if (!PyArg_ParseTuple(args, "|n:read", &size))
+    if (PyTuple_Size(args) > 0 && !PyArg_ParseTuple(args, "|n:read", &size)) /* mostly all is wanted */
         return NULL;
     return take(((memory_bio *)object)->queue, size);
 }
