@@ -39,22 +39,13 @@ static size_t overhead_of(const SSL_CIPHER *cipher, int version)
     }
 }
 
-/* 0 during a handshake, which may change the cipher; none but the first does in TLS 1.3. */
+/* Found out once: a renegotiation of TLS 1.2 may agree on a cipher that adds less or more, and then records are only
+ * put together from two pieces, or read into an object that is too long. */
 size_t tb_record_overhead(tb_connection *self)
 {
-    const SSL_CIPHER *cipher;
-
-    if (self->overhead_is_final)
-        return self->overhead;
-    cipher = SSL_get_current_cipher(self->ssl);
-    if (cipher == NULL || !SSL_is_init_finished(self->ssl))
-        return 0;
-    if (cipher != self->overhead_cipher) {
-        int version = SSL_version(self->ssl);
-
-        self->overhead = overhead_of(cipher, version);
-        self->overhead_cipher = cipher;
-        self->overhead_is_final = version >= TLS1_3_VERSION;
+    if (!self->overhead_is_known && SSL_is_init_finished(self->ssl)) {
+        self->overhead = overhead_of(SSL_get_current_cipher(self->ssl), SSL_version(self->ssl));
+        self->overhead_is_known = 1;
     }
     return self->overhead;
 }

@@ -107,16 +107,16 @@ static void look_into_memory(tb_connection *self, size_t wanted, outlook *seen)
     int begun, decrypted, ended, finished, locked;
 
     locked = tb_connection_lock(self);
-    finished = SSL_is_init_finished(self->ssl);
     begun = SSL_has_pending(self->ssl); /* a record is in OpenSSL's buffer, whole or in part */
     length = tb_membio_peek_record(self->incoming_queue, !begun, &pending, &ended);
+    overhead = length == 0 || begun ? 0 : tb_record_overhead(self);
+    finished = overhead > 0 || SSL_is_init_finished(self->ssl);
     seen->release_gil = !finished; /* a handshake, which a read goes on with */
     /* A sans-IO program reads until it is told to wait, once for everything it receives, and OpenSSL gets and frees a
      * buffer of 16 KiB to find that out. */
     seen->would_wait = pending == 0 && !ended && finished && !begun && SSL_get_shutdown(self->ssl) == 0;
     self->much_waited = pending > MUCH_WAITS || (self->much_waited && !seen->would_wait);
     decrypted = begun ? SSL_pending(self->ssl) : 0;
-    overhead = length == 0 || begun ? 0 : tb_record_overhead(self);
     tb_connection_unlock(self, locked);
     if (decrypted > 0) {
         seen->prediction = (size_t)decrypted;

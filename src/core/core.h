@@ -186,16 +186,15 @@ typedef struct {
     PyObject *incoming, *outgoing;              /* MemoryBIO, owned, NULL over a socket */
     tb_membio *incoming_queue, *outgoing_queue; /* borrowed from the two */
     tb_socket_transport transport;
-    tb_gil_lock lock;                  /* held during every use of `ssl` */
-    int *locked;                       /* of the operation in progress: whether it has the lock's mutex */
-    PyThreadState *thread;             /* of the operation in progress, while it runs without the GIL */
-    PyObject *pending_exception[3];    /* raised by a callback during the operation in progress */
-    PyObject *deferred_exception[3];   /* what failed behind the data of the last read */
-    const SSL_CIPHER *overhead_cipher; /* for which the next is known, or NULL */
-    size_t overhead;                   /* what encryption adds to a record, bytes; 0: not predictable */
-    int overhead_is_final;             /* for as long as the connection lasts */
-    int much_waited;                   /* since incoming_queue was empty: connection_read.c says how much */
-    tb_last_int written, read;         /* what writes, and reads into a buffer, return */
+    tb_gil_lock lock;                /* held during every use of `ssl` */
+    int *locked;                     /* of the operation in progress: whether it has the lock's mutex */
+    PyThreadState *thread;           /* of the operation in progress, while it runs without the GIL */
+    PyObject *pending_exception[3];  /* raised by a callback during the operation in progress */
+    PyObject *deferred_exception[3]; /* what failed behind the data of the last read */
+    size_t overhead;                 /* what encryption adds to a record, bytes; 0: not predictable */
+    int overhead_is_known;           /* from the end of the handshake on */
+    int much_waited;                 /* since incoming_queue was empty: connection_read.c says how much */
+    tb_last_int written, read;       /* what writes, and reads into a buffer, return */
     int server_side;
     int shutdown_seen_zero;
 } tb_connection;
