@@ -23,6 +23,13 @@ def crew() -> Crew:
     return Crew(Equipment.prepare((NEWEST,)))
 
 
+@pytest.fixture
+def bare(crew: Crew) -> Contender:
+    if NEWEST not in crew.equipment.bare:
+        pytest.skip(f"the C headers of Python {NEWEST} are not installed")
+    return Contender("bare", NEWEST)
+
+
 def grown(crew: Crew, who: Contender, short: Measurement, long: Measurement) -> int:
     """Instructions that 32 records of 16 KiB take more than 32 of 1 KiB."""
     (few, many) = instructions.events(crew, {who: [short, long]})[who]
@@ -44,6 +51,16 @@ def test_the_fewest_copies_move_the_same_records_with_less(crew: Crew) -> None:
     assert alone < counted[limits.FEWEST][0]["Ir"] < counted[REFERENCE][0]["Ir"]
 
 
+def test_a_bare_module_does_the_same_work_with_less(crew: Crew, bare: Contender) -> None:
+    """Less than ours, and more than C with as few copies: it pays for the interpreter."""
+    transfers = [TRANSFERS["bulk tls13 aes128 16384"], TRANSFERS["bulk tls12 chacha20 1048576 into"]]
+    ours = Contender("module", NEWEST)
+    counted = instructions.events(crew, dict.fromkeys((ours, bare), transfers))
+    assert all(few["Ir"] < many["Ir"] for few, many in zip(counted[bare], counted[ours]))
+    alone = instructions.events(crew, {limits.FEWEST: [limits.fewest("aes128", 16384)]})[limits.FEWEST][0]["Ir"]
+    assert alone < counted[bare][0]["Ir"]
+
+
 def test_simulated_caches_change_no_count(crew: Crew) -> None:
     work = {REFERENCE: [TRANSFERS["bulk tls13 aes128 1024"]]}
     (plain,) = instructions.events(crew, work)[REFERENCE]
@@ -52,12 +69,14 @@ def test_simulated_caches_change_no_count(crew: Crew) -> None:
     assert {name for parts in limits.EVENTS.values() for name in parts} <= set(simulated)
 
 
-def test_everybody_has_a_figure_for_each_transfer_and_each_kind_of_work(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everybody_has_a_figure_for_each_transfer_and_each_kind_of_work(
+    crew: Crew, bare: Contender, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(limits, "TRANSFERS", (("aes128", 1024),))
     found = limits.find(crew, 1, 1, 0.001)
     ours = Contender("module", NEWEST)
     assert {name: set(costs) for name, costs in found["records"].items()} == {
-        "bulk tls13 aes128 1024": {str(who) for who in (REFERENCE, ours, limits.CIPHER, limits.FEWEST, CONTROL)}
+        "bulk tls13 aes128 1024": {str(who) for who in (REFERENCE, ours, bare, limits.CIPHER, limits.FEWEST, CONTROL)}
     }
     assert {name: set(counted) for name, counted in found["events"].items()} == {
         name: {"C", str(ours)} for name in ("bulk tls13 aes128 1024", "handshake tls12 ec X25519 full")

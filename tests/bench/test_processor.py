@@ -41,7 +41,7 @@ class Told(Equipment):
 def crew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Crew]:
     monkeypatch.setattr(workers.setup, "OUTPUT", tmp_path)
     pythons = {each.python: dataclasses.make_dataclass("Python", [("path", str, sys.executable)])() for each in (ONE, OTHER)}
-    made = Crew(Told(pythons=pythons, reference=tmp_path, certificates=tmp_path, trees={}, pyopenssl={}))
+    made = Crew(Told(pythons=pythons, reference=tmp_path, certificates=tmp_path, trees={}, bare={}, pyopenssl={}))
     yield made
     made.close()
 

@@ -115,7 +115,7 @@ class Negotiating:
     def __init__(self, **facts):
         self.facts = facts
         self.equipment = self
-        self.pythons = self.pyopenssl = {"3.11": None}
+        self.pythons = self.pyopenssl = self.bare = {"3.11": None}
 
     def ask(self, who, command, suite, group):
         usual = {"value": 1.0, "version": "TLSv1.3", "cipher": "TLS_AES_128_GCM_SHA256", "group": "x25519"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The work of reference.c with a Python module: `_tls_bootstrap`, `ssl` or pyOpenSSL.
+"""The work of reference.c with a Python module: `_tls_bootstrap`, `ssl`, pyOpenSSL or `bare` (bare.c).
 
     python worker.py MODULE CERTIFICATES
 
@@ -36,6 +36,8 @@ SUITES = {
 
 class Standard(object):
     """A module with the API of `ssl`."""
+
+    into = "read"  #: the method that reads into a buffer
 
     def __init__(self, name, certificates):
         self.module = importlib.import_module(name)
@@ -156,8 +158,8 @@ class Standard(object):
     def transfer_into(self, ends, data, count, target):
         """The same, read into a buffer that takes it all."""
         client, server, _, client_out, server_in, _ = ends
-        write, take, give, read, want = client.write, client_out.read, server_in.write, server.read, self.want
-        length = len(data)
+        write, take, give, want = client.write, client_out.read, server_in.write, self.want
+        read, length = getattr(server, self.into), len(data)
         for _ in range(count):
             if write(data) != length:
                 raise RuntimeError("a partial write into memory")
@@ -319,6 +321,66 @@ class PyOpenSSL(Standard):
 
     def trusted(self, context):
         return None
+
+
+class Bare(Standard):
+    """What makes MemoryBIOs and connections in bare.c. It knows neither sessions nor contexts of trust."""
+
+    into = "read_into"
+
+    def __init__(self, name, certificates):
+        self.module = importlib.import_module(name)
+        self.certificates = certificates
+        self.reads_on = True
+        self.want = self.module.WantRead
+
+    def openssl(self):
+        return self.module.openssl()
+
+    def context(self, server, version, suite, key, group):
+        return self.module.context(self.certificates, server, version, suite, key, group)
+
+    def pair(self, client, server, session=None):
+        new, wrap = self.module.MemoryBIO, self.module.wrap_bio
+        client_in, client_out, server_in, server_out = new(), new(), new(), new()
+        return (
+            wrap(client, client_in, client_out, 0),
+            wrap(server, server_in, server_out, 1),
+            client_in,
+            client_out,
+            server_in,
+            server_out,
+        )
+
+    def session(self, ends):
+        return None
+
+    def reused(self, ends):
+        return None
+
+    def facts(self, ends):
+        return ends[0].facts()
+
+    def sockets(self, client, server):
+        pair = socket.socketpair()
+        connected, accepted = (
+            OverSocket(each, self.module.wrap_socket(context, each.fileno(), server_side))
+            for server_side, (each, context) in enumerate(zip(pair, (client, server)))
+        )
+        thread = threading.Thread(target=accepted.do_handshake)
+        thread.start()
+        connected.do_handshake()
+        thread.join()
+        return connected, accepted
+
+
+class OverSocket(object):
+    """A connection of bare.c with the socket that it uses."""
+
+    def __init__(self, plain, connection):
+        self.close = plain.close
+        self.do_handshake, self.facts = connection.do_handshake, connection.facts
+        self.sendall, self.recv_into = connection.sendall, connection.recv_into
 
 
 def send(server, data, count):
@@ -622,9 +684,13 @@ def resident():
         return int(stream.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 1024.0
 
 
+#: All other modules are used as `ssl` is.
+KINDS = {"OpenSSL": PyOpenSSL, "bare": Bare}
+
+
 def main():
     name, certificates = sys.argv[1:]
-    worker = Worker((PyOpenSSL if name == "OpenSSL" else Standard)(name, certificates))
+    worker = Worker(KINDS.get(name, Standard)(name, certificates))
     for line in iter(sys.stdin.readline, ""):
         words = line.split()
         print(json.dumps(getattr(worker, words[0])(*words[1:]), sort_keys=True))

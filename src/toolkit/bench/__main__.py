@@ -75,7 +75,7 @@ def measure(crew: Crew, effort: Effort, parts: set[str]) -> tuple[list[Series], 
     series = bench_rounds.run(work, crew, effort.rounds, effort.tries, effort.seconds, effort.limit) if work else []
     extra: dict[str, Any] = {}
     if "threads" in parts:
-        series.append(fresh.threads(crew, effort.fresh_rounds, effort.thread_seconds))
+        series += fresh.threads(crew, effort.fresh_rounds, effort.thread_seconds)
     if "import" in parts:
         series += fresh.imports(crew, effort.fresh_rounds, effort.import_tries)
     if "context" in parts:
@@ -147,6 +147,7 @@ def main(arguments: list[str]) -> int:
     measurable = sum(each.measurable for each in verdicts)
     print(
         f"{reached} of {measurable} goals reached, {sum(each.beyond_c for each in verdicts)} missed by C itself too, "
+        f"{sum(each.beyond_bare and not each.beyond_c for each in verdicts)} by a bare module, "
         f"{len(verdicts) - measurable} not measurable; {found['noise']}"
     )
     print(f"bench: {time.monotonic() - started:.0f} s; {data} and {page}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from openssl.errors import BuildError
 from toolkit.bench import processor
-from toolkit.bench.goals import CONTROL, GROWTH, REFERENCE, VERSIONS
+from toolkit.bench.goals import CONTROL, GROWTH, REFERENCE, TOGETHER, VERSIONS
 from toolkit.bench.rounds import Series
 from toolkit.bench.workers import Contender, Crew, Failed
 
@@ -107,15 +107,15 @@ def memory(crew: Crew, rounds: int, pairs: int) -> list[Series]:
     return made
 
 
-def threads(crew: Crew, rounds: int, seconds: float) -> Series:
+def threads(crew: Crew, rounds: int, seconds: float) -> list[Series]:
     """How much faster two threads are than one, by the clock on the wall."""
-    made = Series("threads", "")
+    made = {length: Series(f"threads {length}", "") for length in TOGETHER}
     for number in range(rounds):
         taking_part = everyone(crew, "module")
         for who in taking_part if number % 2 == 0 else reversed(taking_part):
-            value = crew.ask(who, f"threads 16384 {seconds}")["value"]
-            made.samples.setdefault(who, []).append(value)
-    return made
+            for length, series in made.items():
+                series.samples.setdefault(who, []).append(crew.ask(who, f"threads {length} {seconds}")["value"])
+    return list(made.values())
 
 
 def growth(crew: Crew, megabytes: Sequence[int], connections: Sequence[int], tries: int) -> dict[str, Any]:

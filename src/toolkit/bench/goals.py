@@ -19,6 +19,9 @@ SUITES = ("aes128", "aes256", "chacha20")
 RECORD = 16384  #: bytes of data that a record has at most (RFC 8446, section 5.1)
 LENGTHS = (1024, RECORD, 16 * RECORD, 64 * RECORD)
 
+#: Bytes of a write of each of two threads: a record, for which the GIL is kept, and what it is given up for.
+TOGETHER = (RECORD, 16 * RECORD)
+
 #: What grows -> the series that tells what the largest amount costs for each unit, over the median of smaller ones.
 GROWTH = {"in flight": "growth in flight", "connections": "growth connections"}
 
@@ -33,7 +36,7 @@ class Measurement:
     name: str
     command: str
     unit: str
-    kinds: tuple[str, ...] = ("module", "ssl", "pyOpenSSL")
+    kinds: tuple[str, ...] = ("module", "bare", "ssl", "pyOpenSSL")
     suite: str = "aes128"
     group: str = "X25519"
     longer: int = 1
@@ -74,7 +77,7 @@ def bulk(quick: bool) -> Iterator[Measurement]:
                 longer = 3 if length > RECORD else 1
                 yield Measurement(name, command, "MB/s", suite=suite, longer=longer)
                 if length > RECORD and not quick:  # what moves so much may have a buffer for it
-                    yield Measurement(f"{name} into", f"bulk_into{command[4:]}", "MB/s", ("module",), suite, longer=longer)
+                    yield Measurement(f"{name} into", f"bulk_into{command[4:]}", "MB/s", ("module", "bare"), suite, longer=longer)
 
 
 def handshakes(quick: bool) -> Iterator[Measurement]:
@@ -94,7 +97,8 @@ def handshakes(quick: bool) -> Iterator[Measurement]:
             continue
         name = f"handshake {version} {key} {group} {kind}"
         command = f"handshake {version} {key} {group} {kind} {{seconds}}"
-        kinds = ("module", "ssl", "pyOpenSSL") if group == "X25519" else ("module",)
+        bare = () if kind == "resumed" else ("bare",)  # it knows no sessions
+        kinds = ("module", *bare, *(("ssl", "pyOpenSSL") if group == "X25519" else ()))
         yield Measurement(name, command, "1/s", kinds=kinds, group=group)
 
 
@@ -106,7 +110,7 @@ def sockets(quick: bool) -> Iterator[Measurement]:
                 if quick and (version, length) != ("tls13", 16384):
                     continue
                 name = f"socket {version} aes128 {length} {place}"
-                yield Measurement(name, f"socket {version} aes128 {length} 16 {place}", "MB/s", kinds=("module", "ssl"))
+                yield Measurement(name, f"socket {version} aes128 {length} 16 {place}", "MB/s", kinds=("module", "bare", "ssl"))
 
 
 def counted() -> Iterator[Measurement]:
@@ -179,6 +183,7 @@ def fresh_goals(languages: tuple[str, ...]) -> Iterator[Goal]:
             yield Goal(f"memory {version} idle", module, REFERENCE, 1.1, at_most=True)
             if language in CURRENT:
                 yield Goal(f"memory {version} used", module, standard, 0.75, at_most=True)
-        yield Goal("threads", module, REFERENCE, 0.9, needed=1.7)
+        for length in TOGETHER:
+            yield Goal(f"threads {length}", module, REFERENCE, 0.9, needed=1.7)
         for name in GROWTH.values():
             yield Goal(name, module, None, 1.25, at_most=True)

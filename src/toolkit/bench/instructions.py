@@ -26,11 +26,7 @@ from toolkit.bench.workers import Contender, Crew
 TIMES = 3
 
 #: The functions that do that: in reference.c, and behind time.process_time() and 2.7's time.clock() in worker.py.
-CLOCKS = {
-    "C": ["clock_gettime*"],
-    "module": ["time_process_time", "time_clock"],
-    "pyOpenSSL": ["time_process_time", "time_clock"],
-}
+CLOCKS = {"C": ["clock_gettime*"], **{kind: ["time_process_time", "time_clock"] for kind in ("module", "bare", "pyOpenSSL")}}
 
 
 def count(crew: Crew, work: Sequence[Measurement], wanted: Iterable[Goal]) -> list[Series]:

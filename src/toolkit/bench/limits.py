@@ -54,9 +54,9 @@ def fewest(suite: str, length: int) -> Measurement:
 
 
 def records(crew: Crew, rounds: int, tries: int, seconds: float) -> dict[str, dict[str, float]]:
-    """µs for a record, both ends: medians of samples of C, of ours and of what C alone can do, taken in turns."""
+    """µs for a record, both ends: medians of samples of C, ours, bare modules and what C alone can do, taken in turns."""
     known = {each.name: each for each in goals.bulk(quick=False)}
-    order = [*everyone(crew, "module"), FEWEST, CIPHER]
+    order = [*everyone(crew, "module"), *(Contender("bare", name) for name in crew.equipment.bare), FEWEST, CIPHER]
     found: dict[str, dict[str, float]] = {}
     for suite, length in TRANSFERS:
         print(f"bench: the cipher's part of tls13 {suite} {length}", flush=True)

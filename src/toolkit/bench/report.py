@@ -91,6 +91,8 @@ def markdown(found: dict[str, Any], verdicts: Sequence[Verdict]) -> str:
         mark = "" if each.reached else " ✗" if each.measurable else " (not measurable)"
         if each.beyond_c:
             mark += f" (C {each.of_c:.3g})"
+        elif each.beyond_bare:
+            mark += f" (bare {each.of_bare:.3g})"
         row[_language(each)] = f"{each.median:.3g} ({each.least:.3g} to {each.greatest:.3g}){mark}"
     lines = [f"{name}: {value}" for name, value in found["machine"].items()]
     lines += [f"{name}: {value}" for name, value in found["versions"].items()]
@@ -131,7 +133,7 @@ def document(series: Sequence[Series], verdicts: Sequence[Verdict], extra: dict[
             {
                 "measurement": each.goal.measurement, "who": str(each.goal.ours), "goal": each.goal.text(),
                 "least": each.least, "median": each.median, "greatest": each.greatest, "reached": each.reached,
-                "noisy": each.noisy, "measurable": each.measurable, "of C": each.of_c,
+                "noisy": each.noisy, "measurable": each.measurable, "of C": each.of_c, "of bare": each.of_bare,
             }
             for each in verdicts
         ],

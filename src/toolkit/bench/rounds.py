@@ -71,7 +71,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A goal and what came of it: least, median and greatest ratio; and what C has, where the goal is not over C."""
+    """A goal and what came of it: least, median and greatest ratio.
+
+    of_c: what C has, where the goal is not over C; of_bare: what a bare module for the same Python has.
+    """
 
     goal: Goal
     unit: str
@@ -81,6 +84,7 @@ class Verdict:
     noisy: bool
     measurable: bool = True
     of_c: float | None = None
+    of_bare: float | None = None
 
     @property
     def reached(self) -> bool:
@@ -92,6 +96,11 @@ class Verdict:
         """Whether C over the same OpenSSL misses it as well."""
         return not self.reached and self.of_c is not None and not self.goal.reached(self.of_c)
 
+    @property
+    def beyond_bare(self) -> bool:
+        """Whether a bare module, which no module for that Python can be faster than, misses it as well."""
+        return not self.reached and self.of_bare is not None and not self.goal.reached(self.of_bare)
+
     def word(self) -> str:
         """For the table."""
         if not self.measurable:
@@ -100,6 +109,8 @@ class Verdict:
             return "reached"
         if self.beyond_c:
             return f"missed (C itself has {self.of_c:.2f})"
+        if self.beyond_bare:
+            return f"missed (a bare module has {self.of_bare:.3f})"
         within = self.goal.reached(self.least) or self.goal.reached(self.greatest)
         return "missed (within the noise)" if within else "missed"
 
@@ -114,25 +125,33 @@ def judge(goals: Iterable[Goal], series: Iterable[Series]) -> list[Verdict]:
         if found and ratios:
             middle = statistics.median(ratios)
             measurable = goal.other is None or statistics.median(found.samples[goal.other]) >= goal.needed
-            of_c = found.ratios(REFERENCE, goal.other) if goal.other not in (None, REFERENCE) and not goal.at_most else []
             verdicts.append(
                 Verdict(
                     goal, found.unit, min(ratios), middle, max(ratios), found.is_noisy(), measurable,
-                    of_c=statistics.median(of_c) if of_c else None,
+                    of_c=_limit(found, goal, REFERENCE), of_bare=_limit(found, goal, Contender("bare", goal.ours.python)),
                 )
             )  # fmt: skip
     return verdicts
 
 
+def _limit(found: Series, goal: Goal, who: Contender) -> float | None:
+    """What another contender has over the one that the goal is over; None for itself, and where less is better."""
+    ratios = found.ratios(who, goal.other) if goal.other not in (None, who) and not goal.at_most else []
+    return statistics.median(ratios) if ratios else None
+
+
 def contenders(measurement: Measurement, crew: Crew) -> list[Contender]:
     """Who takes part, the reference first and its double last."""
-    languages = list(crew.equipment.pythons)
-    kinds = [kind for kind in measurement.kinds if kind != "pyOpenSSL"]
-    taking_part = [Contender(kind, language) for kind in kinds for language in languages]
+    equipment = crew.equipment
+    known = {"bare": equipment.bare, "pyOpenSSL": equipment.pyopenssl}
+    taking_part = [
+        Contender(kind, language)
+        for kind in measurement.kinds
+        for language in equipment.pythons
+        if language in known.get(kind, equipment.pythons)
+    ]
     if not measurement.name.startswith("socket"):
         taking_part = [who for who in taking_part if who != WITHOUT_MEMORY_BIO]
-    if "pyOpenSSL" in measurement.kinds:
-        taking_part += [Contender("pyOpenSSL", language) for language in languages if language in crew.equipment.pyopenssl]
     return [REFERENCE, *taking_part, CONTROL]
 
 

@@ -6,8 +6,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
+from core import headers
 from openssl import build as openssl_build
 from openssl import cache
 from openssl.errors import BuildError
@@ -77,17 +79,34 @@ def pythons(only: tuple[str, ...] = LANGUAGES) -> list[Interpreter]:
     return [found[name] for name in only]
 
 
-def reference() -> Path:
-    """The C reference program, linked to the very library that is inside the module."""
+def _compile(source: str, target: Path, what: str, flags: Sequence[str] = (), link: Sequence[str] = ()) -> Path:
+    """A C file of SOURCES, linked to the very library that is inside the module."""
     toolchain = Toolchain()
     library = Path(openssl_build.library(toolchain, os.uname().machine))
-    program = OUTPUT / "reference"
-    program.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     archives = [str(library / "lib" / name) for name in ("libssl.a", "libcrypto.a")]
-    flags = [*toolchain.cflags, "-std=gnu99", "-pthread", "-Wall", "-Wextra", "-isystem", str(library / "include")]
-    command = [*toolchain.cc, *flags, str(SOURCES / "reference.c"), "-o", str(program), *archives, "-pthread", "-ldl"]
-    tools.run_quietly(command, "compiling the C reference")
-    return program
+    usual = [*toolchain.cflags, "-std=gnu99", "-pthread", "-Wall", "-Wextra", "-isystem", str(library / "include"), *flags]
+    command = [*toolchain.cc, *usual, str(SOURCES / source), "-o", str(target), *archives, "-pthread", "-ldl", *link]
+    tools.run_quietly(command, f"compiling {what}")
+    return target
+
+
+def reference() -> Path:
+    """The C reference program."""
+    return _compile("reference.c", OUTPUT / "reference", "the C reference")
+
+
+def bare(interpreter: Interpreter) -> Path | None:
+    """A directory with the module `bare` for this very Python; None where its C headers are not installed."""
+    found = headers.of_interpreter(interpreter.path, interpreter.version[0])
+    if found is None:
+        print(f"bench: {interpreter.path} has no C headers (Python.h), so a bare module for it is not measured", flush=True)
+        return None
+    flags = ["-fPIC", "-shared", *(word for directory in found.directories for word in ("-isystem", directory))]
+    # As the module is linked: another OpenSSL in the process is not met.
+    link = ["-Wl,-Bsymbolic", "-Wl,--gc-sections", "-Wl,--exclude-libs,ALL"]
+    directory = (OUTPUT / "bare" / interpreter.name).resolve()
+    return _compile("bare.c", directory / "bare.so", f"the bare module for Python {interpreter.name}", flags, link).parent
 
 
 def certificates() -> Path:

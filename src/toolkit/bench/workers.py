@@ -20,7 +20,11 @@ from toolkit.interpreters import Interpreter
 
 @dataclass(frozen=True)
 class Contender:
-    """Who does the work: kind is "C", "C again" (the same program, to see the noise), "module", "ssl" or "pyOpenSSL"."""
+    """Who does the work.
+
+    kind: "C", "C again" (the same program, to see the noise), "module", "bare" (a module
+    for that very Python which only moves the bytes: bare.c), "ssl" or "pyOpenSSL".
+    """
 
     kind: str
     python: str = ""
@@ -41,6 +45,7 @@ class Equipment:
     reference: Path
     certificates: Path
     trees: dict[str, Path]
+    bare: dict[str, Path]
     pyopenssl: dict[str, Path]
 
     @classmethod
@@ -48,11 +53,13 @@ class Equipment:
         """Build and install what is needed. Raises BuildError."""
         found = {item.name: item for item in setup.pythons(languages)}
         extra = {name: setup.pyopenssl(item) for name, item in found.items()}
+        bare = {name: setup.bare(item) for name, item in found.items()}
         return cls(
             pythons=found,
             reference=setup.reference(),
             certificates=setup.certificates(),
             trees={name: setup.tree(item) for name, item in found.items()},
+            bare={name: path for name, path in bare.items() if path},
             pyopenssl={name: path for name, path in extra.items() if path},
         )
 
@@ -62,12 +69,13 @@ class Equipment:
         environment.update(processor.SAME_COPIES)
         if contender.kind.startswith("C"):
             return [str(self.reference), str(self.certificates)], environment
-        path = {"module": self.trees, "pyOpenSSL": self.pyopenssl}.get(contender.kind, {}).get(contender.python)
+        places = {"module": self.trees, "bare": self.bare, "pyOpenSSL": self.pyopenssl}
+        path = places.get(contender.kind, {}).get(contender.python)
         if path:
             environment["PYTHONPATH"] = str(path)
         if configuration:
             environment["OPENSSL_CONF"] = str(configuration)
-        name = {"module": "_tls_bootstrap", "ssl": "ssl", "pyOpenSSL": "OpenSSL"}[contender.kind]
+        name = {"module": "_tls_bootstrap", "bare": "bare", "ssl": "ssl", "pyOpenSSL": "OpenSSL"}[contender.kind]
         program = [self.pythons[contender.python].path, "-s", str(SOURCES / "worker.py"), name, str(self.certificates)]
         return program, environment
 
