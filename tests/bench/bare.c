@@ -15,6 +15,8 @@
 #define RECORD            16384
 #define HEADER            5
 #define MOST_IN_AN_OBJECT (4 * RECORD)
+#define ALONE             4096        /* bytes, room for the usual flight of a handshake */
+#define SLACK             (64 * 1024) /* what may be kept beyond twice what is pending: this is asked of a bare module too */
 /* The longest record without its header: what is asked for beyond it is a header, OpenSSL reading ahead. */
 #define LONGEST_REST      (SSL3_RT_MAX_PLAIN_LENGTH + SSL3_RT_MAX_ENCRYPTED_OVERHEAD)
 
@@ -65,7 +67,7 @@ static int memory_put(BIO *bio, const char *data, int length)
         self->filled += (size_t)length;
     } else {
         if (self->length + (size_t)length > self->capacity) {
-            self->capacity = 2 * (self->length + (size_t)length);
+            self->capacity = ALONE + 2 * (self->length + (size_t)length);
             self->handshake = realloc(self->handshake, self->capacity);
             if (self->handshake == NULL)
                 fail("realloc");
@@ -265,6 +267,25 @@ static size_t content_ahead(connection *self, size_t most)
     return content < most ? content : most;
 }
 
+/* Moves the rest of a mostly read object, so that the object can go. */
+static void keep_little(memory *self)
+{
+    size_t rest = self->end - self->start;
+    PyObject *moved = NULL;
+
+    if ((size_t)PyBytes_GET_SIZE(self->waiting) <= 2 * rest + SLACK && rest > 0)
+        return;
+    if (rest > 0) {
+        moved = PyBytes_FromStringAndSize(PyBytes_AS_STRING(self->waiting) + self->start, (Py_ssize_t)rest);
+        if (moved == NULL)
+            fail("PyBytes_FromStringAndSize");
+    }
+    Py_DECREF(self->waiting);
+    self->waiting = moved;
+    self->start = 0;
+    self->end = rest;
+}
+
 /* 0, or -1 where there was no data but, say, a session ticket. */
 static int read_records(connection *self, char *target, size_t length)
 {
@@ -275,8 +296,7 @@ static int read_records(connection *self, char *target, size_t length)
             return -1;
         done += part;
     } while (done < length);
-    if (self->in->start == self->in->end)
-        Py_CLEAR(self->in->waiting);
+    keep_little(self->in);
     return 0;
 }
 

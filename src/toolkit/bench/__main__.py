@@ -109,6 +109,16 @@ def versions(crew: Crew) -> dict[str, str]:
     return found
 
 
+def appendix(extra: dict[str, Any]) -> dict[str, str]:
+    """What is no ratio, as text by its heading."""
+    made = {}
+    if "growth" in extra:
+        made["Growth"] = "\n".join(report.growth_lines(name, growth) for name, growth in extra["growth"].items())
+    if "limits" in extra:
+        made["Limits"] = report.columns(limits.rows(extra["limits"]))
+    return made
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="toolkit.bench", description="Measure speed and memory against the goals.")
     parser.add_argument("--quick", action="store_true", help="fewer kinds of work and rounds: under 3 minutes")
@@ -134,12 +144,9 @@ def main(arguments: list[str]) -> int:
     goals += [*bench_goals.fresh_goals(languages), *pip.goals(), *pip.instruction_goals()]
     verdicts = bench_rounds.judge(goals, series)
     found = report.document(series, verdicts, {"versions": known, "quick": effort.quick, **extra})
-    data, page = report.write(setup.OUTPUT, found, verdicts)
-    print(report.table(verdicts))
-    for name, growth in extra.get("growth", {}).items():
-        print(report.growth_lines(name, growth))
-    if "limits" in extra:
-        print(report.columns(limits.rows(extra["limits"])))
+    further = appendix(extra)
+    data, page = report.write(setup.OUTPUT, found, verdicts, further)
+    print("\n".join([report.table(verdicts), *further.values()]))
     for each in series:
         for who, reason in each.refused.items():
             print(f"not measured: {who} in {each.name}: {reason}")

@@ -9,7 +9,7 @@ import math
 import os
 import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +78,11 @@ def columns(lines: Sequence[tuple[str, ...]]) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
 
 
-def markdown(found: dict[str, Any], verdicts: Sequence[Verdict]) -> str:
-    """The results for a page: a row for each measurement and opponent, a column for each Python."""
+def markdown(found: dict[str, Any], verdicts: Sequence[Verdict], appendix: Mapping[str, str] | None = None) -> str:
+    """The results for a page: a row for each measurement and opponent, a column for each Python.
+
+    appendix: heading -> what a terminal is shown below it.
+    """
     columns = sorted({_language(each) for each in verdicts}, key=lambda name: [int(part) for part in name.split(".")])
     cells: dict[tuple[str, str, str], dict[str, str]] = {}
     for each in verdicts:
@@ -100,7 +103,9 @@ def markdown(found: dict[str, Any], verdicts: Sequence[Verdict]) -> str:
     head = ["measurement", "over", "goal", *columns]
     rows = [head, ["---"] * len(head)]
     rows += [[*key, *(row.get(column, "") for column in columns)] for key, row in cells.items()]
-    return text + "\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    further = [f"## {heading}\n\n```text\n{lines}\n```" for heading, lines in (appendix or {}).items()]
+    return "\n\n".join([f"# make bench\n\n{text}", table, *further]) + "\n"
 
 
 def _language(verdict: Verdict) -> str:
@@ -142,12 +147,14 @@ def document(series: Sequence[Series], verdicts: Sequence[Verdict], extra: dict[
     }  # fmt: skip
 
 
-def write(directory: Path, found: dict[str, Any], verdicts: Sequence[Verdict]) -> tuple[Path, Path]:
-    """Write bench.json, bench.html and bench.md; returns the paths of the first two."""
+def write(
+    directory: Path, found: dict[str, Any], verdicts: Sequence[Verdict], appendix: Mapping[str, str] | None = None
+) -> tuple[Path, Path]:
+    """Write bench.json, bench.html and bench.md (the last with the appendix); returns the paths of the first two."""
     directory.mkdir(parents=True, exist_ok=True)
     data, page = directory / "bench.json", directory / "bench.html"
     data.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    (directory / "bench.md").write_text(markdown(found, verdicts), encoding="utf-8")
+    (directory / "bench.md").write_text(markdown(found, verdicts, appendix), encoding="utf-8")
     page.write_text(_page(found, verdicts), encoding="utf-8")
     return data, page
 
