@@ -40,8 +40,8 @@ int tb_run(tb_connection *self, tb_operation act, tb_request *request, tb_patien
 void tb_take_reset_as_end_of_file(tb_outcome *outcome);
 /* Whether other threads may run while so many bytes are encrypted or decrypted in memory. */
 int tb_release_gil_for(size_t length);
-/* What encryption adds to a record to come, bytes with its header; 0 where that cannot be told, as before the end of
- * the first handshake.  Needs the lock. */
+/* What encryption adds to a record to come, bytes with its header; 0 where that cannot be told, as in a handshake.
+ * Over memory.  Needs the lock. */
 size_t tb_record_overhead(tb_connection *self);
 /* Moves three references to an exception to where an operation finds it; -1 if there was one, which is raised. */
 int tb_raise_what_is_kept(PyObject **kept);

@@ -123,6 +123,8 @@ size_t tb_membio_peek_record(tb_membio *queue, int at_record, size_t *pending, i
  * `full` bytes that come first, and the shorter one behind them.  No record is looked at behind `most` bytes of
  * content. */
 size_t tb_membio_peek_content(tb_membio *queue, size_t full, size_t overhead, size_t most);
+/* Changes when OpenSSL gets a record of a handshake. */
+unsigned int tb_membio_others(const tb_membio *queue);
 
 /* ---- socketbio.c: the BIO over a socket's descriptor ------------------------------------------ */
 
@@ -192,7 +194,8 @@ typedef struct {
     PyObject *pending_exception[3];  /* raised by a callback during the operation in progress */
     PyObject *deferred_exception[3]; /* what failed behind the data of the last read */
     size_t overhead;                 /* what encryption adds to a record, bytes; 0: not predictable */
-    int overhead_is_known;           /* from the end of the handshake on */
+    int overhead_is_known;           /* from the end of the handshake on, as long as the next one stays the same */
+    unsigned int others;             /* tb_membio_others() then */
     int much_waited;                 /* since incoming_queue was empty: connection_read.c says how much */
     tb_last_int written, read;       /* what writes, and reads into a buffer, return */
     int server_side;

@@ -39,6 +39,7 @@ struct tb_membio {
     int references; /* changed with the GIL */
     int eof_written;
     int at_record; /* what waits begins with a record; where this is wrong OpenSSL only gets more or less at once */
+    unsigned int others; /* how many records OpenSSL got that were no data of an application, perhaps a few more */
     size_t pending;
     chunk *first, *last;
     chunk *reserved; /* an element of the queue, the last, while OpenSSL may fill it */
@@ -305,6 +306,11 @@ size_t tb_membio_peek_record(tb_membio *queue, int at_record, size_t *pending, i
     return length;
 }
 
+unsigned int tb_membio_others(const tb_membio *queue)
+{
+    return __atomic_load_n(&queue->others, __ATOMIC_RELAXED);
+}
+
 size_t tb_membio_peek_content(tb_membio *queue, size_t full, size_t overhead, size_t most)
 {
     size_t content = 0, rest, length;
@@ -475,16 +481,18 @@ static int header_or_record(tb_membio *queue, int length)
 static int bio_read(BIO *bio, char *data, int length)
 {
     tb_membio *queue = BIO_get_data(bio);
+    int eof, locked, header_wanted = length > LONGEST_REST;
     size_t taken;
-    int eof, locked;
 
     BIO_clear_retry_flags(bio);
     if (length <= 0)
         return 0;
     locked = tb_gil_lock_take(&queue->lock);
-    if (length > LONGEST_REST)
+    if (header_wanted)
         length = header_or_record(queue, length);
     taken = queue_take(queue, data, (size_t)length);
+    if (header_wanted && taken > 0 && (unsigned char)data[0] != SSL3_RT_APPLICATION_DATA)
+        __atomic_store_n(&queue->others, queue->others + 1, __ATOMIC_RELAXED);
     eof = queue->eof_written;
     tb_gil_lock_release(&queue->lock, locked);
     if (taken > 0)

@@ -54,8 +54,8 @@ def test_an_alert_behind_data(certificates, version, size):
 class ServerByOpenssl(object):
     """A context manager: `openssl s_server` for one connection; what it prints, and a line to type."""
 
-    def __init__(self, identity):
-        command = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-tls1_3", "-num_tickets", "0", "-naccept", "1"]
+    def __init__(self, identity, *options):
+        command = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-naccept", "1"] + list(options)
         command += ["-cert", identity.certificate, "-key", identity.key]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
@@ -82,21 +82,25 @@ class ServerByOpenssl(object):
         self.process.communicate()
 
 
+def shake_hands(client, incoming, outgoing, connection):
+    while True:
+        try:
+            client.do_handshake()
+            break
+        except tls.SSLWantReadError:
+            connection.sendall(outgoing.read())
+            incoming.write(connection.recv(65536))
+    connection.sendall(outgoing.read())
+
+
 def test_an_answer_to_a_key_update_before_data(certificates):
     # No function of ours asks for one; OpenSSL's server does on a line "K". The answer goes before the next write.
     data = b"x" * 16000 + b"end of it"
-    with ServerByOpenssl(certificates.localhost) as server:
+    with ServerByOpenssl(certificates.localhost, "-tls1_3", "-num_tickets", "0") as server:
         connection = socket.create_connection(("127.0.0.1", server.port), peers.LIMIT)
         incoming, outgoing = tls.MemoryBIO(), tls.MemoryBIO()
         client = peers.client_context(certificates).wrap_bio(incoming, outgoing, server_hostname="localhost")
-        while True:
-            try:
-                client.do_handshake()
-                break
-            except tls.SSLWantReadError:
-                connection.sendall(outgoing.read())
-                incoming.write(connection.recv(65536))
-        connection.sendall(outgoing.read())
+        shake_hands(client, incoming, outgoing, connection)
         client.write(b"ready\n")
         usual = outgoing.pending - len(b"ready\n")
         connection.sendall(outgoing.read())
@@ -111,3 +115,40 @@ def test_an_answer_to_a_key_update_before_data(certificates):
         connection.sendall(records)
         assert server.read_until(b"x+end of it").group() == data
         connection.close()
+
+
+SUITES = {"ECDHE-ECDSA-AES128-GCM-SHA256": 29, "ECDHE-ECDSA-CHACHA20-POLY1305": 21}  # and what they add to a record
+
+
+@pytest.mark.parametrize("first, second", [sorted(SUITES), sorted(SUITES, reverse=True)])
+def test_a_renegotiation_that_changes_the_cipher(certificates, first, second):
+    # OpenSSL's server asks for it on a line "r".
+    context = peers.client_context(certificates, tls.TLSVersion.TLSv1_2)
+    context.set_ciphers(first)
+    with ServerByOpenssl(certificates.localhost, "-tls1_2", "-no_resumption_on_reneg") as server:
+        connection = socket.create_connection(("127.0.0.1", server.port), peers.LIMIT)
+        incoming, outgoing = tls.MemoryBIO(), tls.MemoryBIO()
+        client = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+        shake_hands(client, incoming, outgoing, connection)
+        for suite in (first, second):
+            while client.cipher()[0] != suite:  # a read goes on with the handshake
+                with pytest.raises(tls.SSLWantReadError):
+                    client.read(1)
+                connection.sendall(outgoing.read())
+                incoming.write(connection.recv(65536))
+            # The first line may come with the end of the handshake, the second one comes alone.
+            for line in (b"the first with %s\n", b"the second with %s\n"):
+                line = line.replace(b"%s", suite.encode("ascii"))
+                server.type(line)
+                while True:
+                    try:
+                        assert client.read(1024) == line
+                        break
+                    except tls.SSLWantReadError:
+                        incoming.write(connection.recv(65536))
+                client.write(line)
+                assert outgoing.pending == len(line) + SUITES[suite]
+                connection.sendall(outgoing.read())
+                server.read_until(line)
+            context.set_ciphers(second)
+            server.type(b"r\n")
