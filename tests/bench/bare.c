@@ -10,7 +10,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "settings.h"
+#include "common.h"
 
 #define RECORD            16384
 #define HEADER            5
@@ -106,31 +106,11 @@ static int memory_get(BIO *bio, char *data, int length)
     return (int)part;
 }
 
-static long memory_control(BIO *bio, int command, long number, void *pointer)
-{
-    (void)bio;
-    (void)number;
-    (void)pointer;
-    return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP;
-}
-
 static BIO *memory_bio(memory *self)
 {
     static BIO_METHOD *method;
-    BIO *bio;
 
-    if (method == NULL) {
-        method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "bare");
-        if (method == NULL || !BIO_meth_set_write(method, memory_put) || !BIO_meth_set_read(method, memory_get) ||
-            !BIO_meth_set_ctrl(method, memory_control))
-            fail("BIO_meth_new");
-    }
-    bio = BIO_new(method);
-    if (bio == NULL)
-        fail("BIO_new");
-    BIO_set_data(bio, self);
-    BIO_set_init(bio, 1);
-    return bio;
+    return new_bio(&method, memory_put, memory_get, self);
 }
 
 static PyObject *memory_read(PyObject *object, PyObject *unused)

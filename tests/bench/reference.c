@@ -27,7 +27,7 @@
  *
  * `hello` tells the version of OpenSSL. */
 #define _GNU_SOURCE
-#include "settings.h"
+#include "common.h"
 
 #include <malloc.h>
 #include <pthread.h>
@@ -115,31 +115,11 @@ static int read_shared(BIO *bio, char *data, int length)
     return length;
 }
 
-static long control_shared(BIO *bio, int command, long number, void *pointer)
-{
-    (void)bio;
-    (void)number;
-    (void)pointer;
-    return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP;
-}
-
 static BIO *new_shared(shared_memory *memory)
 {
     static BIO_METHOD *method;
-    BIO *bio;
 
-    if (method == NULL) {
-        method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "shared memory");
-        if (method == NULL || !BIO_meth_set_write(method, write_shared) || !BIO_meth_set_read(method, read_shared) ||
-            !BIO_meth_set_ctrl(method, control_shared))
-            fail("BIO_meth_new");
-    }
-    bio = BIO_new(method);
-    if (bio == NULL)
-        fail("BIO_new");
-    BIO_set_data(bio, memory);
-    BIO_set_init(bio, 1);
-    return bio;
+    return new_bio(&method, write_shared, read_shared, memory);
 }
 
 static shared_memory *allocate_shared(void)

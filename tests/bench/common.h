@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What reference.c and bare.c have in common: how a context is made for the words of a command. */
-#ifndef BENCH_SETTINGS_H
-#define BENCH_SETTINGS_H
+/* What reference.c and bare.c have in common: a context for the words of a command, and BIOs over memory of their own.
+ */
+#ifndef BENCH_COMMON_H
+#define BENCH_COMMON_H
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -93,6 +94,34 @@ static void set_names(SSL *client)
 {
     if (SSL_set1_host(client, "localhost") != 1 || SSL_set_tlsext_host_name(client, "localhost") != 1)
         fail("host name");
+}
+
+static long control_memory(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio;
+    (void)number;
+    (void)pointer;
+    return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP;
+}
+
+/* A BIO over `memory`; *method is made the first time. */
+static BIO *new_bio(BIO_METHOD **method, int (*write)(BIO *, const char *, int), int (*read)(BIO *, char *, int),
+                    void *memory)
+{
+    BIO *bio;
+
+    if (*method == NULL) {
+        *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "memory of the benchmark");
+        if (*method == NULL || !BIO_meth_set_write(*method, write) || !BIO_meth_set_read(*method, read) ||
+            !BIO_meth_set_ctrl(*method, control_memory))
+            fail("BIO_meth_new");
+    }
+    bio = BIO_new(*method);
+    if (bio == NULL)
+        fail("BIO_new");
+    BIO_set_data(bio, memory);
+    BIO_set_init(bio, 1);
+    return bio;
 }
 
 #endif
