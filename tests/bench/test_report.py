@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from toolkit.bench import __main__ as bench
 from toolkit.bench import fresh, report, rounds
 from toolkit.bench.goals import CONTROL, CURRENT, REFERENCE, Goal, bulk, fresh_goals, goals
 from toolkit.bench.rounds import Series
@@ -48,6 +49,20 @@ def test_a_table_a_chart_and_json_have_least_median_and_greatest(tmp_path: Path)
     assert data["measurements"]["one"]["samples"]["module 3.11"] == [80.0, 95.0, 97.0]
     assert texts["bench.html"].count("<circle") == 2 and "<svg" in texts["bench.html"]
     assert "0.95 (0.8 to 0.97)" in texts["bench.md"] and "0.2 (0.1 to 0.3) ✗" in texts["bench.md"]
+
+
+def test_what_is_no_ratio_follows_the_table_on_the_page(tmp_path: Path) -> None:
+    found = [series("one", [90.0] * 3, [100.0] * 3)]
+    verdicts = rounds.judge([Goal("one", OURS, REFERENCE, 0.9)], found)
+    growing = {"3.11": {"in flight": [], "connections": [{"connections": 100, "value": 0.4, "kib": 26.0}]}}
+    limited = {"records": {"bulk": {"C": 6.7, "C cipher alone": 3.1}}, "events": {}}
+    further = bench.appendix({"growth": growing, "limits": limited})
+    report.write(tmp_path, report.document(found, verdicts, {"versions": {}}), verdicts, further)
+    page = (tmp_path / "bench.md").read_text(encoding="utf-8")
+    table, growth, limits = page.split("\n## ")
+    assert "| one | C | ≥ 0.9 |" in table
+    assert growth.startswith("Growth\n") and "connections, 3.11:   100  0.400 ms and 26.0 KiB each" in growth
+    assert limits.startswith("Limits\n") and "6.70" in limits and "3.60" in limits
 
 
 @pytest.mark.parametrize(
