@@ -69,14 +69,12 @@ def test_simulated_caches_change_no_count(crew: Crew) -> None:
     assert {name for parts in limits.EVENTS.values() for name in parts} <= set(simulated)
 
 
-def test_everybody_has_a_figure_for_each_transfer_and_each_kind_of_work(
-    crew: Crew, bare: Contender, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_everybody_has_a_figure_for_each_transfer_and_each_kind_of_work(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "TRANSFERS", (("aes128", 1024),))
     found = limits.find(crew, 1, 1, 0.001)
-    ours = Contender("module", NEWEST)
+    ours, bare = Contender("module", NEWEST), [Contender("bare", name) for name in crew.equipment.bare]
     assert {name: set(costs) for name, costs in found["records"].items()} == {
-        "bulk tls13 aes128 1024": {str(who) for who in (REFERENCE, ours, bare, limits.CIPHER, limits.FEWEST, CONTROL)}
+        "bulk tls13 aes128 1024": {str(who) for who in (REFERENCE, ours, *bare, limits.CIPHER, limits.FEWEST, CONTROL)}
     }
     assert {name: set(counted) for name, counted in found["events"].items()} == {
         name: {"C", str(ours)} for name in ("bulk tls13 aes128 1024", "handshake tls12 ec X25519 full")

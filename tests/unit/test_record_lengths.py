@@ -82,6 +82,12 @@ class ServerByOpenssl(object):
         self.process.communicate()
 
 
+def receive(connection):
+    data = connection.recv(65536)
+    assert data, "the server has ended"
+    return data
+
+
 def shake_hands(client, incoming, outgoing, connection):
     while True:
         try:
@@ -89,7 +95,7 @@ def shake_hands(client, incoming, outgoing, connection):
             break
         except tls.SSLWantReadError:
             connection.sendall(outgoing.read())
-            incoming.write(connection.recv(65536))
+            incoming.write(receive(connection))
     connection.sendall(outgoing.read())
 
 
@@ -106,7 +112,7 @@ def test_an_answer_to_a_key_update_before_data(certificates):
         connection.sendall(outgoing.read())
         server.read_until(b"ready\n")
         server.type(b"K\n")
-        incoming.write(connection.recv(65536))
+        incoming.write(receive(connection))
         with pytest.raises(tls.SSLWantReadError):
             client.read(1)
         client.write(data)
@@ -135,7 +141,7 @@ def test_a_renegotiation_that_changes_the_cipher(certificates, first, second):
                 with pytest.raises(tls.SSLWantReadError):
                     client.read(1)
                 connection.sendall(outgoing.read())
-                incoming.write(connection.recv(65536))
+                incoming.write(receive(connection))
             # The first line may come with the end of the handshake, the second one comes alone.
             for line in (b"the first with %s\n", b"the second with %s\n"):
                 line = line.replace(b"%s", suite.encode("ascii"))
@@ -145,7 +151,7 @@ def test_a_renegotiation_that_changes_the_cipher(certificates, first, second):
                         assert client.read(1024) == line
                         break
                     except tls.SSLWantReadError:
-                        incoming.write(connection.recv(65536))
+                        incoming.write(receive(connection))
                 client.write(line)
                 assert outgoing.pending == len(line) + SUITES[suite]
                 connection.sendall(outgoing.read())

@@ -98,7 +98,7 @@ class Verdict:
 
     @property
     def beyond_bare(self) -> bool:
-        """Whether a bare module, which no module for that Python can be faster than, misses it as well."""
+        """Whether a bare module, which hardly any module for that Python is faster than, misses it as well."""
         return not self.reached and self.of_bare is not None and not self.goal.reached(self.of_bare)
 
     def word(self) -> str:
