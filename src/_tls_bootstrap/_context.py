@@ -100,7 +100,9 @@ class SSLContext(_Base):
         """Makes a TLS connection over two MemoryBIO objects; returns an SSLObject."""
         if not server_side and not server_hostname and self.check_hostname:
             raise ValueError("check_hostname requires server_hostname")
-        return self.sslobject_class._create(incoming, outgoing, server_side, encode_hostname(server_hostname), session, self)
+        if server_hostname is not None:
+            server_hostname = encode_hostname(server_hostname)
+        return self._wrap_bio(self.sslobject_class, incoming, outgoing, server_side, server_hostname, session)
 
     def _encode_hostname(self, hostname):
         return encode_hostname(hostname)

@@ -36,10 +36,6 @@ class SSLObject(_core._SSLObject):
         if session is not None:
             sslobj.session = session
 
-    @classmethod
-    def _create(cls, incoming, outgoing, server_side=False, server_hostname=None, session=None, context=None):
-        return context._wrap_bio(cls, incoming, outgoing, server_side, server_hostname, session)
-
     @property
     def context(self):
         """The SSLContext in use; a server may assign another one in its server name callback."""

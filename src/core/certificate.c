@@ -133,7 +133,7 @@ static void certificate_dealloc(PyObject *object)
     PyObject *module = self->module;
 
     X509_free(self->certificate);
-    tb_type_free(object, self->state->certificate_type);
+    tb_type_free(object, certificate_dealloc);
     /* Last: the state lives in the module. */
     Py_DECREF(module);
 }

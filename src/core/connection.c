@@ -302,7 +302,6 @@ static int connection_clear(PyObject *object)
 static void connection_dealloc(PyObject *object)
 {
     tb_connection *self = (tb_connection *)object;
-    PyTypeObject *type = self->state->connection_type;
     PyObject *module = self->module;
 
     PyObject_GC_UnTrack(object);
@@ -322,7 +321,7 @@ static void connection_dealloc(PyObject *object)
     Py_XDECREF(self->written.object);
     Py_XDECREF(self->read.object);
     Py_XDECREF((PyObject *)self->context);
-    tb_type_free(object, type);
+    tb_type_free(object, connection_dealloc);
     Py_XDECREF(module);
 }
 

@@ -240,7 +240,8 @@ int tb_run(tb_connection *self, tb_operation act, tb_request *request, tb_patien
             result = 0;
             break;
         }
-        if (PyErr_CheckSignals() < 0)
+        /* Only a socket may have been slow, or interrupted by a signal. */
+        if (limits->socket != NULL && PyErr_CheckSignals() < 0)
             break;
         if (limits->socket != NULL &&
             (outcome->ssl_error == SSL_ERROR_WANT_READ || outcome->ssl_error == SSL_ERROR_WANT_WRITE)) {
@@ -286,7 +287,8 @@ PyObject *tb_connection_do_handshake(PyObject *object, PyObject *unused)
         return NULL;
     if (result > 0) {
         tb_raise_outcome(self->state, self->ssl, &outcome);
-        tb_handshake_refused(self);
+        if (outcome.ssl_error == SSL_ERROR_SSL)
+            tb_handshake_refused(self);
         return NULL;
     }
     if (tb_handshake_completed(self) < 0)

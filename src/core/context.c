@@ -162,7 +162,6 @@ static int context_clear(PyObject *object)
 static void context_dealloc(PyObject *object)
 {
     tb_context *self = (tb_context *)object;
-    PyTypeObject *type = self->state->context_type;
     PyObject *module = self->module;
 
     PyObject_GC_UnTrack(object);
@@ -172,7 +171,7 @@ static void context_dealloc(PyObject *object)
     Py_XDECREF(self->keylog_filename);
     BIO_free_all(self->keylog);
     pthread_mutex_destroy(&self->keylog_lock);
-    tb_type_free(object, type);
+    tb_type_free(object, context_dealloc);
     Py_XDECREF(module);
 }
 
@@ -190,19 +189,37 @@ static PyObject *context_wrap_socket(PyObject *object, PyObject *args, PyObject 
     return tb_connection_new((tb_context *)object, socket, NULL, NULL, server_side, hostname, owner, session);
 }
 
+static int check_memory_bio(const core_state *state, const char *name, PyObject *given)
+{
+    if (PyObject_TypeCheck(given, state->memory_bio_type))
+        return 0;
+    PyErr_Format(PyExc_TypeError, "%s must be a MemoryBIO", name);
+    return -1;
+}
+
+/* By position alone and without a format, whose parsing nothing else in a handshake needs. */
 static PyObject *context_wrap_bio(PyObject *object, PyObject *args)
 {
     tb_context *self = (tb_context *)object;
-    PyObject *class, *incoming, *outgoing, *hostname, *session, *wrapped, *connection;
+    enum { CLASS, INCOMING, OUTGOING, SERVER_SIDE, HOSTNAME, SESSION, COUNT };
+    PyObject *given[COUNT], *wrapped, *connection;
     int server_side;
 
-    if (!PyArg_ParseTuple(args, "O!O!O!iOO:_wrap_bio", &PyType_Type, &class, self->state->memory_bio_type, &incoming,
-                          self->state->memory_bio_type, &outgoing, &server_side, &hostname, &session))
+    if (tb_plain_arguments(args, NULL, given, COUNT) != COUNT || !PyType_Check(given[CLASS])) {
+        PyErr_SetString(PyExc_TypeError, "_wrap_bio() takes a class and five more arguments");
         return NULL;
-    wrapped = tb_ssl_object_new(self, (PyTypeObject *)class);
+    }
+    if (check_memory_bio(self->state, "incoming", given[INCOMING]) < 0 ||
+        check_memory_bio(self->state, "outgoing", given[OUTGOING]) < 0)
+        return NULL;
+    server_side = PyObject_IsTrue(given[SERVER_SIDE]);
+    if (server_side < 0)
+        return NULL;
+    wrapped = tb_ssl_object_new(self, (PyTypeObject *)given[CLASS]);
     if (wrapped == NULL)
         return NULL;
-    connection = tb_connection_new(self, NULL, incoming, outgoing, server_side, hostname, wrapped, session);
+    connection = tb_connection_new(self, NULL, given[INCOMING], given[OUTGOING], server_side, given[HOSTNAME], wrapped,
+                                   given[SESSION]);
     if (connection == NULL) {
         Py_DECREF(wrapped);
         return NULL;

@@ -377,16 +377,17 @@ PyObject *tb_raise_want_read(core_state *state)
 
 PyObject *tb_raise_outcome_at(core_state *state, SSL *ssl, const tb_outcome *outcome, int line)
 {
-    unsigned long code = take_cause();
+    unsigned long code;
 
+    /* Raised in each turn of a handshake.  SSL_get_error() says so only of an empty queue: there is no cause to take.
+     */
+    if (outcome->ssl_error == SSL_ERROR_WANT_READ || outcome->ssl_error == SSL_ERROR_WANT_WRITE)
+        return raise_want(state, outcome->ssl_error);
+    code = take_cause();
     switch (outcome->ssl_error) {
     case SSL_ERROR_ZERO_RETURN:
         raise_code(state, 0, TB_ZERO_RETURN_ERROR, outcome->ssl_error, NULL, "TLS/SSL connection has been closed (EOF)",
                    line);
-        break;
-    case SSL_ERROR_WANT_READ:
-    case SSL_ERROR_WANT_WRITE:
-        raise_want(state, outcome->ssl_error);
         break;
     case SSL_ERROR_WANT_X509_LOOKUP:
         raise_code(state, 0, TB_SSL_ERROR, outcome->ssl_error, NULL, "The operation did not complete (X509 lookup)",

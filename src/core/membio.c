@@ -20,8 +20,8 @@
 /* What is kept beyond twice what is pending: at most 64 KiB with both of these, however data came and were read. */
 #define MAX_SLACK    (32 * 1024) /* of the first chunk, which may have been mostly read */
 #define MAX_SPARE    (16 * 1024) /* of the last one, for what is written later */
-#define ALONE        4096        /* room of a chunk made without Python, where nothing waits */
-#define BEHIND       64          /* the same behind an object: many may follow in turns */
+#define ALONE        960 /* room of a chunk made without Python, where nothing waits: malloc() has such at hand */
+#define BEHIND       64  /* the same behind an object: many may follow in turns */
 /* The longest record that OpenSSL takes, without its header.  It asks for more only where it reads ahead, and wants a
  * header or what is missing of one: its buffer has room for at least 5 bytes more. */
 #define LONGEST_REST (SSL3_RT_MAX_PLAIN_LENGTH + SSL3_RT_MAX_ENCRYPTED_OVERHEAD)
@@ -48,9 +48,7 @@ struct tb_membio {
 };
 
 typedef struct {
-    PyObject_HEAD core_state *state;
-    PyObject *module;
-    tb_membio *queue;
+    PyObject_HEAD tb_membio *queue;
     tb_last_int written; /* what writes return */
 } memory_bio;
 
@@ -570,24 +568,15 @@ tb_membio *tb_membio_of(PyObject *object)
 
 static PyObject *memory_bio_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    PyObject *module;
-    core_state *state;
     memory_bio *self;
 
     if (PyTuple_Size(args) != 0 || (kwargs != NULL && PyDict_Size(kwargs) != 0)) {
         PyErr_SetString(PyExc_TypeError, "MemoryBIO() takes no arguments");
         return NULL;
     }
-    state = tb_state_of_type(type, &module);
-    if (state == NULL)
-        return NULL;
     self = (memory_bio *)tb_type_alloc(type);
-    if (self == NULL) {
-        Py_DECREF(module);
+    if (self == NULL)
         return NULL;
-    }
-    self->state = state;
-    self->module = module;
     self->queue = calloc(1, sizeof *self->queue);
     if (self->queue == NULL) {
         Py_DECREF((PyObject *)self);
@@ -601,13 +590,11 @@ static PyObject *memory_bio_new(PyTypeObject *type, PyObject *args, PyObject *kw
 static void memory_bio_dealloc(PyObject *object)
 {
     memory_bio *self = (memory_bio *)object;
-    PyObject *module = self->module;
 
     if (self->queue != NULL)
         queue_release(self->queue);
     Py_XDECREF(self->written.object);
-    tb_type_free(object, self->state->memory_bio_type);
-    Py_XDECREF(module);
+    tb_type_free(object, memory_bio_dealloc);
 }
 
 /* The first chunk's object itself, where it is the whole answer to a read of `length` bytes. */
@@ -695,6 +682,19 @@ static int put_reference(tb_membio *queue, const tb_view *view)
     return 0;
 }
 
+/* A MemoryBIO is made for each direction of each connection, and has use for the module's state here alone. */
+static PyObject *refuse_behind_the_end(PyObject *object)
+{
+    PyObject *module;
+    core_state *state = tb_state_of_type(Py_TYPE(object), &module);
+
+    if (state == NULL)
+        return NULL;
+    tb_raise(state, TB_SSL_ERROR, 0, __LINE__, "cannot write() after write_eof()");
+    Py_DECREF(module);
+    return NULL;
+}
+
 static PyObject *memory_bio_write(PyObject *object, PyObject *data)
 {
     memory_bio *self = (memory_bio *)object;
@@ -712,7 +712,7 @@ static PyObject *memory_bio_write(PyObject *object, PyObject *data)
     }
     if (self->queue->eof_written) {
         tb_view_release(&view);
-        return tb_raise(self->state, TB_SSL_ERROR, 0, __LINE__, "cannot write() after write_eof()");
+        return refuse_behind_the_end(object);
     }
     if (length >= COPY_BELOW && view.bytes != NULL) {
         result = put_reference(self->queue, &view);

@@ -425,9 +425,9 @@ error:
     return NULL;
 }
 
-void tb_type_free(PyObject *self, PyTypeObject *mine)
+void tb_type_free(PyObject *self, destructor running)
 {
-    (void)mine;
+    (void)running;
     Py_TYPE(self)->tp_free(self);
 }
 
@@ -467,13 +467,13 @@ PyObject *tb_type_module(PyTypeObject *type)
 
 #else
 
-void tb_type_free(PyObject *self, PyTypeObject *mine)
+void tb_type_free(PyObject *self, destructor running)
 {
     PyTypeObject *type = Py_TYPE(self);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
 
     release(self);
-    if (tb_python_version >= 0x03080000 || type == mine)
+    if (tb_python_version >= 0x03080000 || tb_type_dealloc(type) == running)
         Py_DECREF((PyObject *)type);
 }
 

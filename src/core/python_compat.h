@@ -117,10 +117,10 @@ typedef long Py_hash_t;
 
 /* tp_alloc of `type` (never called with a static type). */
 PyObject *tb_type_alloc(PyTypeObject *type);
-/* Ends a tp_dealloc: frees the memory and gives up the instance's reference to its type.  `mine` is
- * the C type whose dealloc runs.  Before 3.8 a Python subclass's dealloc drops that reference
+/* Ends a tp_dealloc: frees the memory and gives up the instance's reference to its type.  `running` is
+ * the tp_dealloc that calls.  Before 3.8 a Python subclass's dealloc drops that reference
  * itself, so it must be dropped here for exact instances only. */
-void tb_type_free(PyObject *self, PyTypeObject *mine);
+void tb_type_free(PyObject *self, destructor running);
 /* tp_dealloc of `type`, NULL where this Python does not tell it (before 3.10, of static types). */
 destructor tb_type_dealloc(PyTypeObject *type);
 /* The same for tp_new. */

@@ -49,13 +49,12 @@ static int session_traverse(PyObject *object, visitproc visit, void *arg)
 static void session_dealloc(PyObject *object)
 {
     tb_session *self = (tb_session *)object;
-    PyTypeObject *type = self->state->session_type;
     PyObject *module = self->module;
 
     PyObject_GC_UnTrack(object);
     SSL_SESSION_free(self->session);
     Py_XDECREF((PyObject *)self->context);
-    tb_type_free(object, type);
+    tb_type_free(object, session_dealloc);
     Py_XDECREF(module);
 }
 

@@ -7,43 +7,22 @@
 #include "connection.h"
 
 typedef struct {
-    PyObject_HEAD core_state *state;
-    PyObject *module;     /* keeps state alive */
-    PyObject *connection; /* owned; a tb_connection, or NULL before it is assigned */
+    PyObject_HEAD PyObject *connection; /* owned; a tb_connection, or NULL before it is assigned */
 } ssl_object;
-
-/* Takes over the reference to the module. */
-static PyObject *make(PyTypeObject *type, core_state *state, PyObject *module)
-{
-    ssl_object *self = (ssl_object *)tb_type_alloc(type);
-
-    if (self == NULL) {
-        Py_DECREF(module);
-        return NULL;
-    }
-    self->state = state;
-    self->module = module;
-    return (PyObject *)self;
-}
 
 static PyObject *ssl_object_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    PyObject *module;
-    core_state *state = tb_state_of_type(type, &module);
-
     (void)args; /* __init__'s */
     (void)kwargs;
-    return state == NULL ? NULL : make(type, state, module);
+    return tb_type_alloc(type);
 }
 
 PyObject *tb_ssl_object_new(tb_context *context, PyTypeObject *class)
 {
     PyObject *made;
 
-    if (tb_type_new(class) == ssl_object_new) {
-        Py_INCREF(context->module);
-        return make(class, context->state, context->module);
-    }
+    if (tb_type_new(class) == ssl_object_new)
+        return tb_type_alloc(class);
     made = PyObject_CallMethod((PyObject *)class, "__new__", "O", (PyObject *)class);
     if (made != NULL && !PyObject_TypeCheck(made, context->state->ssl_object_type)) {
         Py_DECREF(made);
@@ -76,14 +55,9 @@ static int ssl_object_clear(PyObject *object)
 
 static void ssl_object_dealloc(PyObject *object)
 {
-    ssl_object *self = (ssl_object *)object;
-    PyTypeObject *type = self->state->ssl_object_type;
-    PyObject *module = self->module;
-
     PyObject_GC_UnTrack(object);
     ssl_object_clear(object);
-    tb_type_free(object, type);
-    Py_XDECREF(module);
+    tb_type_free(object, ssl_object_dealloc);
 }
 
 /* The connection, borrowed; NULL with AttributeError before there is one. */
@@ -107,12 +81,10 @@ static PyObject *ssl_object_get_connection(PyObject *object, void *closure)
 
 static int ssl_object_set_connection(PyObject *object, PyObject *value, void *closure)
 {
-    ssl_object *self = (ssl_object *)object;
-
     (void)closure;
     if (tb_refuse_delete(value) < 0)
         return -1;
-    if (!PyObject_TypeCheck(value, self->state->connection_type)) {
+    if (!tb_is_connection(value)) {
         PyErr_SetString(PyExc_TypeError, "_sslobj must be a connection of the C half");
         return -1;
     }

@@ -84,9 +84,8 @@ class Standard(object):
         """(client, server, their four buffers)"""
         new = self.module.MemoryBIO
         client_in, client_out, server_in, server_out = new(), new(), new(), new()
-        keywords = {"session": session} if session is not None else {}
         return (
-            client.wrap_bio(client_in, client_out, server_hostname="localhost", **keywords),
+            client.wrap_bio(client_in, client_out, server_hostname="localhost", session=session),
             server.wrap_bio(server_in, server_out, server_side=True),
             client_in,
             client_out,
