@@ -157,8 +157,8 @@ static PyType_Slot certificate_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec certificate_spec = {"_tls_bootstrap._core.Certificate", sizeof(certificate_object), 0,
-                                       Py_TPFLAGS_DEFAULT, certificate_slots};
+static PyType_Spec certificate_spec = {"_tls_bootstrap._core.Certificate", sizeof(certificate_object), 0, TB_TYPE_FLAGS,
+                                       certificate_slots};
 
 int tb_certificate_type_add(PyObject *module, core_state *state)
 {

@@ -473,8 +473,7 @@ static PyType_Slot connection_slots[] = {
 };
 
 static PyType_Spec connection_spec = {
-    "_tls_bootstrap._core._SSLSocket",       sizeof(tb_connection), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, connection_slots,
+    "_tls_bootstrap._core._SSLSocket", sizeof(tb_connection), 0, TB_TYPE_FLAGS | Py_TPFLAGS_HAVE_GC, connection_slots,
 };
 
 int tb_is_connection(PyObject *object)

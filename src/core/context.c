@@ -315,7 +315,7 @@ static PyType_Spec context_spec = {
     "_tls_bootstrap._core._SSLContext",
     sizeof(tb_context),
     0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    TB_TYPE_FLAGS | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     context_slots,
 };
 

@@ -786,7 +786,7 @@ static PyType_Slot memory_bio_slots[] = {
 };
 
 static PyType_Spec memory_bio_spec = {
-    "_tls_bootstrap._core.MemoryBIO", sizeof(memory_bio), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, memory_bio_slots,
+    "_tls_bootstrap._core.MemoryBIO", sizeof(memory_bio), 0, TB_TYPE_FLAGS | Py_TPFLAGS_BASETYPE, memory_bio_slots,
 };
 
 int tb_membio_type_add(PyObject *module, core_state *state)

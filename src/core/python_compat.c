@@ -413,7 +413,7 @@ PyObject *PyType_FromSpec(PyType_Spec *spec)
     type->tp_name = spec->name;
     type->tp_basicsize = spec->basicsize;
     type->tp_itemsize = spec->itemsize;
-    type->tp_flags = Py_TPFLAGS_DEFAULT | spec->flags;
+    type->tp_flags = spec->flags;
     for (slot = spec->slots; slot->slot != 0; slot++)
         if (apply_slot(type, slot) < 0)
             goto error;

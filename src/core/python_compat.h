@@ -115,6 +115,11 @@ PyObject *PyType_FromSpec(PyType_Spec *spec);
 typedef long Py_hash_t;
 #endif
 
+/* The flags of every type.  Headers from 3.10 on take it for granted that a type's attributes may be cached, and leave
+ * the flag out that says so.  Earlier Pythons, which run what was compiled with such headers, would look each one
+ * up anew, and 3.8 gives up a reference too many where a class with a metaclass of its own has such a base. */
+#define TB_TYPE_FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VERSION_TAG)
+
 /* tp_alloc of `type` (never called with a static type). */
 PyObject *tb_type_alloc(PyTypeObject *type);
 /* Ends a tp_dealloc: frees the memory and gives up the instance's reference to its type.  `running` is

@@ -129,7 +129,7 @@ static PyType_Slot session_slots[] = {
 };
 
 static PyType_Spec session_spec = {
-    "_tls_bootstrap._core.SSLSession", sizeof(tb_session), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, session_slots,
+    "_tls_bootstrap._core.SSLSession", sizeof(tb_session), 0, TB_TYPE_FLAGS | Py_TPFLAGS_HAVE_GC, session_slots,
 };
 
 int tb_session_type_add(PyObject *module, core_state *state)

@@ -204,7 +204,7 @@ static PyType_Spec ssl_object_spec = {
     "_tls_bootstrap._core._SSLObject",
     sizeof(ssl_object),
     0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    TB_TYPE_FLAGS | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     ssl_object_slots,
 };
 

@@ -3,6 +3,7 @@
 
 import gc
 import inspect
+import io
 import sys
 import weakref
 
@@ -129,6 +130,21 @@ def test_a_subclass_is_made_by_its_own_new(certificates):
     client = peers.client_context(certificates)
     client.sslobject_class = Noted
     assert client.wrap_bio(tls.MemoryBIO(), tls.MemoryBIO(), server_hostname="localhost").made_by is Noted
+
+
+@pytest.mark.parametrize("direction", ["incoming", "outgoing"])
+@pytest.mark.parametrize("wrong", [None, b"", io.BytesIO(), tls.MemoryBIO], ids=["None", "bytes", "BytesIO", "class"])
+def test_a_buffer_that_is_no_memory_bio_is_named(certificates, direction, wrong):
+    buffers = {"incoming": tls.MemoryBIO(), "outgoing": tls.MemoryBIO(), direction: wrong}
+    with pytest.raises(TypeError) as caught:
+        peers.client_context(certificates).wrap_bio(server_hostname="localhost", **buffers)
+    assert str(caught.value) == "%s must be a MemoryBIO" % direction
+
+
+@pytest.mark.parametrize("arguments", [(), (tls.SSLObject, tls.MemoryBIO(), tls.MemoryBIO(), False, None)], ids=["none", "five"])
+def test_the_base_of_wrap_bio_takes_six_arguments(certificates, arguments):
+    with pytest.raises(TypeError):
+        peers.client_context(certificates)._wrap_bio(*arguments)
 
 
 @pytest.mark.parametrize("wrong", [object, int, _core._SSLContext, None, "SSLObject"])
