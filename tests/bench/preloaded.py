@@ -26,20 +26,23 @@ def build(directory: Path, name: str, *libraries: str) -> Path:
     return library
 
 
-def answers(language: str, library: Path, commands: Iterable[str]) -> list[dict[str, Any]]:
-    """What the worker of that Python answers to each command."""
+def answers(language: str, library: Path, commands: Iterable[str], module: str = "_tls_bootstrap") -> list[dict[str, Any]]:
+    """What the worker of that Python answers to each command, given our module or `bare`."""
     if language not in PRESENT:
         # The benchmark names its Pythons; a machine need not have all of them.
         pytest.skip(f"there is no Python {language} here")
     interpreter = PRESENT[language]
+    tree = setup.bare(interpreter) if module == "bare" else interpreters.tree_for(interpreter, "bundled")
+    if tree is None:
+        pytest.skip(f"the C headers of Python {language} are not installed")
     environment = {
         "PATH": os.defpath,
         "LD_PRELOAD": str(library),
-        "PYTHONPATH": str(interpreters.tree_for(interpreter, "bundled")),
+        "PYTHONPATH": str(tree),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     done = subprocess.run(
-        [interpreter.path, "-s", setup.SOURCES / "worker.py", "_tls_bootstrap", setup.certificates()],
+        [interpreter.path, "-s", setup.SOURCES / "worker.py", module, setup.certificates()],
         env=environment, input="".join(f"{command}\n" for command in commands), stdout=subprocess.PIPE, text=True, check=True,
     )  # fmt: skip
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -8,6 +8,7 @@ import pytest
 
 import authority
 import children
+import peers
 
 import _tls_bootstrap as tls
 
@@ -74,6 +75,13 @@ def certificates(tmpdir_factory):
 def version(request):
     """Each TLS version that must work, as a TLSVersion."""
     return getattr(tls.TLSVersion, request.param)
+
+
+@pytest.fixture
+def pair(certificates, version):
+    """A client and a server that have shaken hands, as a MemoryPair; with each version."""
+    client = peers.client_context(certificates, version)
+    return peers.MemoryPair(client, peers.server_context(certificates.localhost, version)).handshake()
 
 
 @pytest.fixture

@@ -9,13 +9,6 @@ from peers import MemoryPair, Server, client_context, hang_up, server_context
 LABEL = b"EXPORTER-tests-unit"
 
 
-@pytest.fixture
-def pair(certificates, version):
-    return MemoryPair(
-        client_context(certificates, version), server_context(certificates.localhost, version)
-    ).handshake()
-
-
 @pytest.mark.parametrize("context", [None, b"", b"nonce", b"\0" * 500])
 def test_both_ends_export_the_same(pair, context):
     value = pair.client.export_keying_material(LABEL, 32, context)

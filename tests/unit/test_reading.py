@@ -36,12 +36,6 @@ def at_once(read, data):
     return data[:FEW_IN_AN_OBJECT] if read is into_object else data
 
 
-@pytest.fixture
-def pair(certificates, version):
-    client = peers.client_context(certificates, version)
-    return peers.MemoryPair(client, peers.server_context(certificates.localhost, version)).handshake()
-
-
 def numbered(length):
     """Bytes in which every place can be told from the others."""
     return b"".join(("%07d\n" % number).encode("ascii") for number in range(length // 8 + 1))[:length]

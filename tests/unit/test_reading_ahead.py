@@ -11,13 +11,6 @@ BEHIND = b"plain text, which the program reads itself\n"
 HEADER = 5
 
 
-@pytest.fixture
-def pair(certificates, version):
-    return peers.MemoryPair(
-        peers.client_context(certificates, version), peers.server_context(certificates.localhost, version)
-    ).handshake()
-
-
 def closed_behind(pair, data):
     """What the client sends with `data` and a close_notify."""
     pair.client.write(data)

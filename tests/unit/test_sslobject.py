@@ -15,12 +15,6 @@ import _tls_bootstrap as tls
 from _tls_bootstrap import _connection, _core
 
 
-@pytest.fixture
-def pair(certificates):
-    client = peers.client_context(certificates)
-    return peers.MemoryPair(client, peers.server_context(certificates.localhost)).handshake()
-
-
 def test_arguments_by_position_by_name_and_left_out(pair):
     assert pair.client.write(data=b"a" * 1500) == 1500
     assert pair.server.read() == b"a" * 1024
