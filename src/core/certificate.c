@@ -143,11 +143,12 @@ static PyMethodDef certificate_methods[] = {
      "public_bytes(format=ENCODING_PEM)\n\nThe certificate as PEM text (str) or, with ENCODING_DER, as bytes."},
     {"get_info", certificate_get_info, METH_NOARGS,
      "get_info()\n\nThe certificate as the dict that SSLSocket.getpeercert() returns."},
+    TB_REFUSE_PICKLE,
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot certificate_slots[] = {
-    {Py_tp_new, tb_type_no_new},
+    {Py_tp_new, tb_refuse_new},
     {Py_tp_dealloc, certificate_dealloc},
     {Py_tp_repr, certificate_repr},
     {Py_tp_hash, certificate_hash},

@@ -449,6 +449,7 @@ static PyMethodDef connection_methods[] = {
      "export_keying_material(label, length, context=None)\n\nRFC 5705 and RFC 8446 section 7.5."},
     {"extended_master_secret", tb_connection_extended_master_secret, METH_NOARGS,
      "extended_master_secret()\n\nWhether keys are bound to the handshake: RFC 7627, or TLS 1.3."},
+    TB_REFUSE_PICKLE,
     {NULL, NULL, 0, NULL},
 };
 
@@ -463,7 +464,7 @@ static PyGetSetDef connection_getset[] = {
 };
 
 static PyType_Slot connection_slots[] = {
-    {Py_tp_new, (void *)tb_type_no_new},
+    {Py_tp_new, (void *)tb_refuse_new},
     {Py_tp_dealloc, (void *)connection_dealloc},
     {Py_tp_traverse, (void *)connection_traverse},
     {Py_tp_clear, (void *)connection_clear},

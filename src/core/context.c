@@ -277,6 +277,7 @@ static PyMethodDef context_methods[] = {
      "set_psk_client_callback(callback)\n\ncallback(hint) returns (identity or None, key)."},
     {"set_psk_server_callback", WITH_KEYWORDS(tb_context_set_psk_server_callback),
      "set_psk_server_callback(callback, identity_hint=None)\n\ncallback(identity) returns the key."},
+    TB_REFUSE_PICKLE,
     {NULL, NULL, 0, NULL},
 };
 

@@ -6,15 +6,6 @@
 
 #include <limits.h>
 
-/* Setters get NULL when the attribute is deleted. */
-int tb_refuse_delete(PyObject *value)
-{
-    if (value != NULL)
-        return 0;
-    PyErr_SetString(PyExc_AttributeError, "this attribute cannot be deleted");
-    return -1;
-}
-
 static int int_value(PyObject *value, int *number)
 {
     return tb_refuse_delete(value) < 0 ? -1 : tb_as_int(value, number);

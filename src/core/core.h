@@ -268,10 +268,20 @@ PyObject *tb_test_decode_cert(PyObject *module, PyObject *path);
 /* METH_O: the dict of a DER certificate. */
 PyObject *tb_decode_certificate_der(PyObject *module, PyObject *der);
 
-/* ---- constants.c, throwaway.c, random.c, objects.c, policy.c -------------------------------------- */
+/* ---- refusals.c -------------------------------------------------------------------------------------- */
 
+/* tp_new of a type that only the core itself may instantiate (with tb_type_alloc). */
+PyObject *tb_refuse_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
+/* The method __getstate__ of all types.  Python itself refuses to copy and pickle them from 3.6 on.  Before, a copy
+ * was what the class makes without arguments: of a context that verifies certificates, one that does not. */
+PyObject *tb_refuse_pickle(PyObject *object, PyObject *unused);
+extern const char tb_refuse_pickle_doc[];
+#define TB_REFUSE_PICKLE {"__getstate__", tb_refuse_pickle, METH_NOARGS, tb_refuse_pickle_doc}
 /* For setters: -1 with AttributeError set where value is NULL, else 0. */
 int tb_refuse_delete(PyObject *value);
+
+/* ---- constants.c, throwaway.c, random.c, objects.c, policy.c -------------------------------------- */
+
 int tb_add_constants(PyObject *module);
 /* METH_VARARGS: make_throwaway_chain(names, days). */
 PyObject *tb_make_throwaway_chain(PyObject *module, PyObject *args);

@@ -767,6 +767,7 @@ static PyMethodDef memory_bio_methods[] = {
               "write(b)\n\nAppends the bytes-like object and returns its length.  SSLError after write_eof()."},
     {"write_eof", memory_bio_write_eof, METH_NOARGS,
      "write_eof()\n\nMarks the end: once all data was read, eof is True."},
+    TB_REFUSE_PICKLE,
     {NULL, NULL, 0, NULL},
 };
 

@@ -518,29 +518,6 @@ PyObject *tb_type_alloc(PyTypeObject *type)
     return PyType_GenericAlloc(type, 0);
 }
 
-PyObject *tb_type_no_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
-{
-    PyObject *module = PyObject_GetAttrString((PyObject *)type, "__module__");
-    PyObject *name = PyObject_GetAttrString((PyObject *)type, "__name__");
-    PyObject *module_holder = NULL, *name_holder = NULL;
-    const char *module_text, *name_text;
-
-    (void)args;
-    (void)kwargs;
-    if (module == NULL || name == NULL)
-        goto exit;
-    module_text = tb_native_str_data(module, &module_holder);
-    name_text = tb_native_str_data(name, &name_holder);
-    if (module_text != NULL && name_text != NULL)
-        PyErr_Format(PyExc_TypeError, "cannot create '%.100s.%.100s' instances", module_text, name_text);
-exit:
-    Py_XDECREF(name_holder);
-    Py_XDECREF(module_holder);
-    Py_XDECREF(name);
-    Py_XDECREF(module);
-    return NULL;
-}
-
 /* ---- calls ----------------------------------------------------------------------------------- */
 
 #define FASTCALL 0x0080 /* METH_FASTCALL; the name joins the limited API in 3.10, with this value */

@@ -132,8 +132,6 @@ destructor tb_type_dealloc(PyTypeObject *type);
 newfunc tb_type_new(PyTypeObject *type);
 /* Heap types must visit their type from 3.9 on, and must not before. */
 int tb_type_visit(PyObject *self, visitproc visit, void *arg);
-/* tp_new of a type that only the core itself may instantiate (with tb_type_alloc). */
-PyObject *tb_type_no_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
 /* The module that made `type` or one of its bases; new reference. */
 int tb_type_bind_module(PyObject *type, PyObject *module);
 PyObject *tb_type_module(PyTypeObject *type);

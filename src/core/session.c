@@ -109,6 +109,11 @@ static PyObject *session_get_has_ticket(PyObject *object, void *closure)
     return PyBool_FromLong(SSL_SESSION_has_ticket(tb_session_get(object)));
 }
 
+static PyMethodDef session_methods[] = {
+    TB_REFUSE_PICKLE,
+    {NULL, NULL, 0, NULL},
+};
+
 static PyGetSetDef session_getset[] = {
     {"id", session_get_id, NULL, "The session's identifier, bytes.", NULL},
     {"time", session_get_time, NULL, "When it was made, seconds since the epoch.", NULL},
@@ -119,10 +124,11 @@ static PyGetSetDef session_getset[] = {
 };
 
 static PyType_Slot session_slots[] = {
-    {Py_tp_new, (void *)tb_type_no_new},
+    {Py_tp_new, (void *)tb_refuse_new},
     {Py_tp_dealloc, (void *)session_dealloc},
     {Py_tp_traverse, (void *)session_traverse},
     {Py_tp_richcompare, (void *)session_richcompare},
+    {Py_tp_methods, session_methods},
     {Py_tp_getset, session_getset},
     {Py_tp_doc, "A TLS session (ssl documentation, \"SSL session\")."},
     {0, NULL},

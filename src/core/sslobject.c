@@ -181,6 +181,7 @@ static PyMethodDef ssl_object_methods[] = {
                TB_METHOD_DOC("write", "data", "Encrypts bytes-like data; returns how many of its bytes were taken.")},
     [REST] = {"do_handshake", ssl_object_do_handshake, METH_NOARGS,
               TB_METHOD_DOC("do_handshake", "", "Starts or continues the handshake.")},
+    TB_REFUSE_PICKLE,
     {NULL, NULL, 0, NULL},
 };
 

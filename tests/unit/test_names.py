@@ -133,11 +133,6 @@ def test_errors_can_be_pickled():
     assert type(again) is tls.SSLError and again.args == (1, "text")
 
 
-def test_contexts_cannot_be_pickled():
-    with pytest.raises(TypeError):
-        pickle.dumps(tls.SSLContext(tls.PROTOCOL_TLS_CLIENT))
-
-
 def test_version_numbers_agree():
     number, info = tls.OPENSSL_VERSION_NUMBER, tls.OPENSSL_VERSION_INFO
     assert len(info) == 5

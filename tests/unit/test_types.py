@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The types of the C half, as bases of a program's classes."""
 
+import copy
+import pickle
 import sys
 
 import pytest
 
 import children
+import peers
 
 import _tls_bootstrap as tls
 from _tls_bootstrap import _core
@@ -53,3 +56,68 @@ def test_attributes_of_a_class_may_be_cached(class_):
 
 def test_classes_with_a_metaclass_of_their_own_come_and_go():
     assert children.check_python(MAKE_CLASSES) == "made"
+
+
+@pytest.fixture(params=[each.__name__ for each in TYPES])
+def instance(request, certificates):
+    """One of each type, in use."""
+    client = peers.client_context(certificates)
+    pair = peers.MemoryPair(client, peers.server_context(certificates.localhost)).handshake()
+    return {
+        "Certificate": pair.client._sslobj.get_unverified_chain()[0],
+        "MemoryBIO": pair.to_server,
+        "SSLSession": pair.client.session,
+        "_SSLContext": client,
+        "_SSLObject": pair.client,
+        "_SSLSocket": pair.client._sslobj,
+    }[request.param]
+
+
+def by_pickle(protocol):
+    return lambda instance: pickle.loads(pickle.dumps(instance, protocol))
+
+
+COPIES = {"copy": copy.copy, "deepcopy": copy.deepcopy}
+COPIES.update(("pickle %d" % protocol, by_pickle(protocol)) for protocol in range(pickle.HIGHEST_PROTOCOL + 1))
+
+
+@pytest.mark.parametrize("way", sorted(COPIES))
+def test_no_copy_is_made(instance, way):
+    """Before Python 3.6 it would be what the class makes without arguments: a context that verifies nothing."""
+    with pytest.raises(TypeError):
+        COPIES[way](instance)
+
+
+def test_a_copy_is_refused_by_name():
+    class Mine(tls.SSLContext):
+        pass
+
+    with pytest.raises(TypeError) as caught:
+        copy.copy(Mine(tls.PROTOCOL_TLS_CLIENT))
+    assert str(caught.value) == "cannot pickle 'Mine' object"
+
+
+def made_again(ciphers):
+    context = Remembering(tls.PROTOCOL_TLS_CLIENT)
+    context.set_ciphers(ciphers)
+    return context
+
+
+class Remembering(tls.SSLContext):
+    """What a program does that sends its contexts to other processes."""
+
+    def set_ciphers(self, ciphers):
+        self.given = ciphers
+        super(Remembering, self).set_ciphers(ciphers)
+
+    def __reduce__(self):
+        return made_again, (self.given,)
+
+
+@pytest.mark.parametrize("way", sorted(COPIES))
+def test_a_class_may_know_how_to_copy_itself(way):
+    context = made_again("ECDHE+AESGCM")
+    again = COPIES[way](context)
+    assert type(again) is Remembering and again is not context
+    assert again.given == "ECDHE+AESGCM" and again.verify_mode == tls.CERT_REQUIRED
+    assert again.get_ciphers() == context.get_ciphers()
