@@ -108,7 +108,7 @@ def test_a_cycle_through_it_is_collected(pair):
 def test_signatures_are_those_of_ssl():
     read = inspect.signature(tls.SSLObject.read).parameters
     assert [(each.name, each.default) for each in list(read.values())[1:]] == [("len", 1024), ("buffer", None)]
-    assert {each.kind.name for each in list(read.values())[1:]} == {"POSITIONAL_OR_KEYWORD"}
+    assert {each.kind for each in list(read.values())[1:]} == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
     assert list(inspect.signature(tls.SSLObject.write).parameters)[1:] == ["data"]
     assert tls.SSLObject.read.__doc__.startswith("Returns up to len bytes")
     assert not list(inspect.signature(tls.SSLObject.do_handshake).parameters)[1:]
