@@ -46,8 +46,8 @@ def load_core(directory, version):
     except ImportError as error:
         raise ImportError("_tls_bootstrap: %s cannot be loaded by this Python (%s); %s" % (path, _one_line(error), _ADVICE))
     loaded = getattr(_core, "__file__", None)
-    if loaded is None and hasattr(_core, "__spec__"):
-        loaded = _core.__spec__.origin  # 3.4 sets no __file__ where a module is loaded for the second time
+    if loaded is None:  # 3.4 sets none where a module is loaded for the second time
+        loaded = getattr(getattr(_core, "__spec__", None), "origin", None)
     if loaded != path and not _same_file(loaded, path):
         raise ImportError("_tls_bootstrap: %s was loaded in the place of %s; %s" % (loaded, path, _ADVICE))
     if _core.package_version != version:

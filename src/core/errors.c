@@ -379,8 +379,7 @@ PyObject *tb_raise_outcome_at(core_state *state, SSL *ssl, const tb_outcome *out
 {
     unsigned long code;
 
-    /* Raised in each turn of a handshake.  SSL_get_error() says so only of an empty queue: there is no cause to take.
-     */
+    /* Raised in each turn of a handshake.  SSL_get_error() says so only where the queue is empty. */
     if (outcome->ssl_error == SSL_ERROR_WANT_READ || outcome->ssl_error == SSL_ERROR_WANT_WRITE)
         return raise_want(state, outcome->ssl_error);
     code = take_cause();

@@ -88,6 +88,26 @@ def test_both_live_in_one_process():
     assert output == tls.OPENSSL_VERSION
 
 
+@pytest.mark.skipif(sys.version_info[0] == 2, reason="2.7 has no __spec__, and sets __file__ each time")
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_core_that_is_loaded_again_as_by_python_3_4(elsewhere):
+    output = check_python(
+        "import sys, _tls_bootstrap as tls\n"
+        "core = tls._core\n"
+        "for name in [name for name in sys.modules if name.startswith('_tls_bootstrap') and name != core.__name__]:\n"
+        "    del sys.modules[name]\n"
+        "del core.__file__\n"
+        "if %r: core.__spec__.origin += '.other'\n"
+        "try: import _tls_bootstrap\n"
+        "except ImportError as error: print(str(error).split(';')[0].split()[2:])\n"
+        "else: print(_tls_bootstrap is not tls and _tls_bootstrap._core is core)" % elsewhere
+    )
+    if elsewhere:
+        assert "'was', 'loaded', 'in', 'the', 'place', 'of'" in output
+    else:
+        assert output == "True"
+
+
 def refusal(tree):
     """The ImportError's text; anything else, above all a signal, fails the test."""
     result = run_python(TRY_IMPORT, tree=tree)
