@@ -38,15 +38,9 @@ def int_flag():
     return IntFlag
 
 
-_by_word = {}  # first word of a name -> the names of the C half that begin with it, of more than a hundred
-for _name in vars(_core):
-    _by_word.setdefault(_name.partition("_")[0], []).append(_name)
-
-
 def core_members(prefix, drop="", skip=()):
     """(name, value) of the C half's constants with a prefix, in the order of values."""
-    names = [name for name in _by_word[prefix.partition("_")[0]] if name.startswith(prefix) and name not in skip]
-    pairs = [(name[len(drop) :], getattr(_core, name)) for name in names]
+    pairs = [(name[len(drop) :], value) for name, value in _core.constants(prefix) if name not in skip]
     return sorted(pairs, key=lambda pair: (pair[1], pair[0]))
 
 

@@ -3,7 +3,7 @@
 
 import sys
 
-from . import _compat, _core, _late, _policy
+from . import _compat, _core, _late
 from ._compat import bytes_argument, encode_hostname, native_ascii, path_argument, path_result
 from ._constants import (
     CERT_NONE,
@@ -63,7 +63,7 @@ class SSLContext(_Base):
 
     def __new__(cls, protocol=None, *args, **kwargs):
         self = _Base.__new__(cls, PROTOCOL_TLS if protocol is None else protocol)
-        _policy.apply(self)
+        _late.load("_policy").apply(self)
         return self
 
     def __init__(self, protocol=None, *args, **kwargs):

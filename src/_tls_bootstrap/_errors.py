@@ -6,12 +6,12 @@ The classes are defined here and handed to the C half once, which fills in the a
 
 import sys
 
-if sys.version_info >= (3, 10):
-    socket_error, socket_timeout = OSError, TimeoutError
-else:
-    # The C module: cheap, and the owner of the two classes. An import statement would find this package's own on 2.7.
+if sys.version_info[0] == 2:
+    # The C module: cheap, and the owner of the two classes. An import statement would find this package's own.
     _theirs = __import__("_socket", level=0)
-    socket_error, socket_timeout = _theirs.error, _theirs.timeout
+    socket_error = _theirs.error
+else:
+    socket_error = OSError
 
 
 class SSLError(socket_error):
@@ -77,13 +77,15 @@ class SSLCertVerificationError(SSLError, ValueError):
 
 if sys.version_info[0] == 2:
 
-    class _timeout(SSLError, socket_timeout):
+    class _timeout(SSLError, _theirs.timeout):
         """What a timeout is on 2.7: its ssl module raised an SSLError, Python 3's a socket.timeout."""
 
         __module__ = "_tls_bootstrap"
 
+elif sys.version_info >= (3, 10):
+    _timeout = TimeoutError
 else:
-    _timeout = socket_timeout
+    _timeout = OSError  # until sockets_time_out() is told: nothing else times out, and _socket takes a tenth of the import
 
 FAMILY = (
     SSLError,
@@ -100,3 +102,11 @@ def hand_over(core):
     """Tells the C half which classes to raise."""
     family = dict((cls.__name__, cls) for cls in FAMILY)
     core.set_exceptions(dict(family, OSError=socket_error, timeout=_timeout))
+
+
+def sockets_time_out(core, timeout):
+    """Tells the C half which class `socket` has for timeouts, where it is one of its own (3.4 to 3.9)."""
+    global _timeout
+    if _timeout is OSError:
+        _timeout = timeout
+        hand_over(core)

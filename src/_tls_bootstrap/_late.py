@@ -8,6 +8,8 @@ version that it began with, or halves of two versions would meet; where that is 
 import os
 import sys
 
+from . import _core
+
 # 2.7 has one lock for all imports. A thread that waits for it by importing comes out inside of the import, which is
 # fatal if it gets its turn when the interpreter ends; out of this it comes where an exception ends it.
 _IMPORTS_TAKE_TURNS = sys.version_info[0] == 2
@@ -22,8 +24,9 @@ else:
     _release_imports = _acquire_imports
 
 _PACKAGE = __name__.rpartition(".")[0]
+_encoded = getattr(os, "fsencode", str)  # a path as the C half takes it
 _directory = None
-_files = {}  # qualified name of a part -> (its file, the state of that, or None where it cannot be asked for)
+_files = {}  # qualified name of a part -> (its file, the state of that, which begins with its size; None: it was not there)
 _loaded = {}  # name of a part -> its module, complete and from the file that was noted
 
 
@@ -35,16 +38,15 @@ def remember(directory):
         names = os.listdir(directory)
     except OSError:  # in a zip archive, say: there is nothing to compare
         names = []
-    for name in names:
-        part, _, kind = name.partition(".")
-        if kind in ("py", "so", "abi3.so"):
-            _files[_PACKAGE + "." + part] = (name, _state(name))
+    parts = [name for name in names if name.partition(".")[2] in ("py", "so", "abi3.so")]
+    for name, state in zip(parts, _states(parts)):
+        _files[_PACKAGE + "." + name.partition(".")[0]] = (name, state)
 
 
 def is_there(name):
     """Whether the part `name` was there, and not empty, when the package was imported."""
     file, state = _files.get(_PACKAGE + "." + name, ("", None))
-    return bool(state and state.st_size) or not _files
+    return bool(state and state[0]) or not _files
 
 
 def load(name):
@@ -82,7 +84,9 @@ def refuse_replaced(before=()):
     Checked after the import: package managers replace a file for good, so one that is still there was read.
     """
     new = [name for name in _present() if name not in before]
-    replaced = [file for file, state in map(_files.get, new) if _identity(state) != _identity(_state(file))]
+    noted = list(map(_files.get, new))
+    now = _states([file for file, _ in noted])
+    replaced = [file for (file, state), found in zip(noted, now) if state != found]
     if replaced:
         for qualified in new:
             name = qualified.rpartition(".")[2]
@@ -100,13 +104,6 @@ def _present():
     return list(filter(sys.modules.get, _files))  # a loop of the interpreter takes ten times as long, at each import
 
 
-def _state(file):
-    try:
-        return os.stat(_directory + os.sep + file)  # join() thirty times over is a fiftieth of the import
-    except OSError:
-        return None
-
-
-def _identity(state):
-    """What tells a file from any other that takes its place."""
-    return state and (state.st_dev, state.st_ino, state.st_size, state.st_mtime)
+def _states(files):
+    """What tells each of the files from any other that takes its place."""
+    return _core.file_states(_encoded(_directory), files)

@@ -117,10 +117,10 @@ def _end_of_contents(stream, octets, wide):
 
 
 def _number(octets, offset, length):
-    order = range(length) if sys.byteorder == "big" else range(length - 1, -1, -1)
+    part = octets[offset : offset + length]
     value = 0
-    for index in order:
-        value = value << 8 | octets[offset + index]
+    for octet in part if sys.byteorder == "big" else reversed(part):
+        value = value << 8 | octet
     return value
 
 

@@ -9,7 +9,10 @@ context manager and has sendfile(), as on Python 3.
 import os
 import socket as _stdlib
 
+from . import _core, _errors
 from ._compat import PY2
+
+_errors.sockets_time_out(_core, _stdlib.timeout)
 
 _BLOCK = 64 * 1024  # bytes that sendfile() reads at a time
 

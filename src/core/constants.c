@@ -7,6 +7,7 @@
 #include "core.h"
 
 #include <limits.h>
+#include <string.h>
 
 struct signed_constant {
     const char *name;
@@ -337,29 +338,41 @@ done:
     return failed;
 }
 
-/* Puts every constant and error table into `module`.  Returns 0, or -1 with an exception set. */
-int tb_add_constants(PyObject *module)
+/* Gives each integer whose name begins with `prefix` to `take`, which steals the value. */
+static int each_integer(const char *prefix, int (*take)(PyObject *target, const char *name, PyObject *value),
+                        PyObject *target)
 {
-    size_t i;
+    size_t length = strlen(prefix), i;
 
     for (i = 0; i < COUNT(signed_constants); i++) {
         const struct signed_constant *entry = &signed_constants[i];
 
-        if (add_value(module, entry->name, tb_long_from_long(entry->value)) < 0)
+        if (strncmp(entry->name, prefix, length) == 0 && take(target, entry->name, tb_long_from_long(entry->value)) < 0)
             return -1;
     }
     for (i = 0; i < COUNT(flag_constants); i++) {
         const struct flag_constant *entry = &flag_constants[i];
 
-        if (add_value(module, entry->name, unsigned_int(entry->value)) < 0)
+        if (strncmp(entry->name, prefix, length) == 0 && take(target, entry->name, unsigned_int(entry->value)) < 0)
             return -1;
     }
     for (i = 0; i < COUNT(optional_flag_constants); i++) {
         const struct flag_constant *entry = &optional_flag_constants[i];
 
-        if (entry->value != 0 && add_value(module, entry->name, unsigned_int(entry->value)) < 0)
+        if (entry->value != 0 && strncmp(entry->name, prefix, length) == 0 &&
+            take(target, entry->name, unsigned_int(entry->value)) < 0)
             return -1;
     }
+    return 0;
+}
+
+/* Puts every constant and error table into `module`.  Returns 0, or -1 with an exception set. */
+int tb_add_constants(PyObject *module)
+{
+    size_t i;
+
+    if (each_integer("", add_value, module) < 0)
+        return -1;
     for (i = 0; i < COUNT(bool_constants); i++) {
         const struct bool_constant *entry = &bool_constants[i];
 
@@ -369,4 +382,36 @@ int tb_add_constants(PyObject *module)
     if (add_versions(module) < 0)
         return -1;
     return add_error_tables(module);
+}
+
+/* ---- for enumerations ------------------------------------------------------------------------------------ */
+
+const char tb_constants_doc[] =
+    "constants(prefix)\n\n(name, value) of each integer of this module whose name begins with the prefix.";
+
+static int append_pair(PyObject *list, const char *name, PyObject *value)
+{
+    PyObject *pair = value == NULL ? NULL : Py_BuildValue("(sN)", name, value);
+    int failed;
+
+    if (pair == NULL)
+        return -1;
+    failed = PyList_Append(list, pair);
+    Py_DECREF(pair);
+    return failed;
+}
+
+PyObject *tb_constants(PyObject *module, PyObject *prefix)
+{
+    PyObject *list = NULL, *holder = NULL;
+    const char *text = tb_native_str_data(prefix, &holder);
+
+    (void)module;
+    if (text == NULL)
+        return NULL;
+    list = PyList_New(0);
+    if (list != NULL && each_integer(text, append_pair, list) < 0)
+        Py_CLEAR(list);
+    Py_XDECREF(holder);
+    return list;
 }

@@ -287,6 +287,9 @@ int tb_add_constants(PyObject *module);
 PyObject *tb_make_throwaway_chain(PyObject *module, PyObject *args);
 /* Functions of the module, as its method table in module.c describes them. */
 PyObject *tb_get_sigalgs(PyObject *module, PyObject *unused); /* context_algorithms.c */
+extern const char tb_constants_doc[], tb_file_states_doc[];
+PyObject *tb_constants(PyObject *module, PyObject *prefix);
+PyObject *tb_file_states(PyObject *module, PyObject *args);
 PyObject *tb_rand_bytes(PyObject *module, PyObject *args);
 PyObject *tb_rand_pseudo_bytes(PyObject *module, PyObject *args);
 PyObject *tb_rand_add(PyObject *module, PyObject *args);

@@ -44,6 +44,8 @@ static PyMethodDef methods[] = {
     {"is_plain_hostname", tb_is_plain_hostname, METH_O,
      "is_plain_hostname(name)\n\nWhether it is a str in A-label form already: ASCII, labels of 1 to 63 characters."},
     {"add_socket_methods", tb_add_socket_methods, METH_O, tb_add_socket_methods_doc},
+    {"constants", tb_constants, METH_O, tb_constants_doc},
+    {"file_states", tb_file_states, METH_VARARGS, tb_file_states_doc},
     {"secure_getenv", core_secure_getenv, METH_O,
      "secure_getenv(name)\n\nAn environment variable, None if unset or if this process gained privileges."},
     {"get_default_verify_paths", core_get_default_verify_paths, METH_NOARGS,

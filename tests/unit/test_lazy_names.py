@@ -57,7 +57,7 @@ def test_a_bare_import_imports_nothing_that_is_slow():
     )
     imported = children.check_python(code, options=["-S"]).split()
     slow = {"socket", "ssl", "_ssl", "enum", "re", "collections", "base64", "select", "functools", "__future__"}
-    if sys.version_info >= (3, 10):  # before, the class of timeouts is in there
+    if sys.version_info[0] > 2:  # 2.7's base of all our errors is in there
         slow.add("_socket")
     assert not set(imported) & slow
     late = ("_constants", "_context", "_object", "_connection")
@@ -71,7 +71,7 @@ def test_sockets_need_nothing_of_what_has_none():
         "print(' '.join(name for name in sys.modules if name.startswith('_tls_bootstrap.')))"
     )
     imported = [name.partition(".")[2] for name in children.check_python(code).split()]
-    assert "_connection" in imported and "_object" not in imported
+    assert "_connection" in imported and not {"_object", "_policy"} & set(imported)
 
 
 def test_an_unknown_name_is_an_attribute_error_and_an_import_error():

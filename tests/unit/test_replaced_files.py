@@ -54,6 +54,28 @@ def test_what_was_replaced_is_not_imported(copy, name, replaced, named):
     assert children.check_python(code, tree=copy[0]).split("\n") == [named, named]
 
 
+@pytest.mark.parametrize(
+    "change, named",
+    [
+        ("os.utime(path, (1, before.st_mtime + 1))", "_alerts.py"),
+        ("open(path, 'a').write('#'); os.utime(path, (1, before.st_mtime))", "_alerts.py"),
+        ("os.rename(path, path + '.old'); open(path, 'w').write(text); os.utime(path, (1, before.st_mtime))", "_alerts.py"),
+        ("open(path, 'w').write(text); os.utime(path, (1, before.st_mtime))", "not refused"),
+    ],
+    ids=["another date", "another size", "another inode", "the same"],
+)
+def test_what_tells_a_file_from_another(copy, change, named):
+    code = PREAMBLE.replace("import _tls_bootstrap as tls\n", "", 1).replace("tls._core.__file__", "sys.argv[1]") + (
+        "path = os.path.join(place, '_alerts.py')\n"
+        "os.utime(path, (1, 1e9))\n"  # in whole seconds, which 2.7's utime() can put back
+        "before, text = os.stat(path), open(path).read()\n"
+        "import _tls_bootstrap as tls\n"
+        "%s\n"
+        "print(refused(lambda: tls.AlertDescription))\n" % change
+    )
+    assert children.check_python(code, [copy[1]], tree=copy[0]) == named
+
+
 def test_from_import_and_dir_tell_the_same(copy):
     code = PREAMBLE + (
         "replace('_default_paths')\n"
@@ -63,6 +85,11 @@ def test_from_import_and_dir_tell_the_same(copy):
         "assert 'get_default_verify_paths' in dir(tls)\n"
     )
     assert children.check_python(code, tree=copy[0]) == "_default_paths.py"
+
+
+def test_the_first_context_reads_the_policy_as_the_package_did_that_was_imported(copy):
+    code = PREAMBLE + "tls.SSLContext\nreplace('_policy')\nprint(refused(lambda: tls.SSLContext()))"
+    assert children.check_python(code, tree=copy[0]) == "_policy.py"
 
 
 def test_what_was_loaded_before_goes_on(copy, certificates):
