@@ -51,6 +51,21 @@ def test_a_table_a_chart_and_json_have_least_median_and_greatest(tmp_path: Path)
     assert "0.95 (0.8 to 0.97)" in texts["bench.md"] and "0.2 (0.1 to 0.3) ✗" in texts["bench.md"]
 
 
+@pytest.mark.parametrize(
+    ("told", "processor", "instructions"),
+    [
+        ("model name\t: One\nflags\t\t: fpu avx2 aes avx512f\n\nmodel name\t: Two\nflags\t\t: fpu\n", "One", "aes avx2 avx512f"),
+        ("BogoMIPS\t: 50.00\nFeatures\t: fp asimd aes pmull sha2\n", "unknown processor", "aes pmull sha2"),
+        ("processor\t: 0\nflags\t\t: fpu\n", "unknown processor", "none of those that OpenSSL looks for"),
+    ],
+    ids=["x86-64", "aarch64", "neither"],
+)
+def test_the_processor_and_its_instructions_are_told(told: str, processor: str, instructions: str, tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text(told, encoding="utf-8")
+    found = report.machine(tmp_path / "cpuinfo")
+    assert (found["processor"], found["instructions"]) == (processor, instructions)
+
+
 def test_what_is_no_ratio_follows_the_table_on_the_page(tmp_path: Path) -> None:
     found = [series("one", [90.0] * 3, [100.0] * 3)]
     verdicts = rounds.judge([Goal("one", OURS, REFERENCE, 0.9)], found)
