@@ -125,6 +125,8 @@ size_t tb_membio_peek_record(tb_membio *queue, int at_record, size_t *pending, i
 size_t tb_membio_peek_content(tb_membio *queue, size_t full, size_t overhead, size_t most);
 /* Changes when OpenSSL gets a record of a handshake. */
 unsigned int tb_membio_others(const tb_membio *queue);
+/* How many records OpenSSL has got of it, perhaps a few more. */
+unsigned int tb_membio_records(const tb_membio *queue);
 
 /* ---- socketbio.c: the BIO over a socket's descriptor ------------------------------------------ */
 
@@ -196,6 +198,7 @@ typedef struct {
     size_t overhead;                 /* what encryption adds to a record, bytes; 0: not predictable */
     int overhead_is_known;           /* from the end of the handshake on, as long as the next one stays the same */
     unsigned int others;             /* tb_membio_others() then */
+    int keeps_buffer;                /* OpenSSL does, its own one for what the peer sends */
     int much_waited;                 /* since incoming_queue was empty: connection_read.c says how much */
     tb_last_int written, read;       /* what writes, and reads into a buffer, return */
     int server_side;

@@ -39,7 +39,8 @@ struct tb_membio {
     int references; /* changed with the GIL */
     int eof_written;
     int at_record; /* what waits begins with a record; where this is wrong OpenSSL only gets more or less at once */
-    unsigned int others; /* how many records OpenSSL got that were no data of an application, perhaps a few more */
+    unsigned int records; /* how many OpenSSL got, perhaps a few more */
+    unsigned int others;  /* how many of these were no data of an application */
     size_t pending;
     chunk *first, *last;
     chunk *reserved; /* an element of the queue, the last, while OpenSSL may fill it */
@@ -309,6 +310,11 @@ unsigned int tb_membio_others(const tb_membio *queue)
     return __atomic_load_n(&queue->others, __ATOMIC_RELAXED);
 }
 
+unsigned int tb_membio_records(const tb_membio *queue)
+{
+    return __atomic_load_n(&queue->records, __ATOMIC_RELAXED);
+}
+
 size_t tb_membio_peek_content(tb_membio *queue, size_t full, size_t overhead, size_t most)
 {
     size_t content = 0, rest, length;
@@ -489,8 +495,11 @@ static int bio_read(BIO *bio, char *data, int length)
     if (header_wanted)
         length = header_or_record(queue, length);
     taken = queue_take(queue, data, (size_t)length);
-    if (header_wanted && taken > 0 && (unsigned char)data[0] != SSL3_RT_APPLICATION_DATA)
-        __atomic_store_n(&queue->others, queue->others + 1, __ATOMIC_RELAXED);
+    if (header_wanted && taken > 0) {
+        __atomic_store_n(&queue->records, queue->records + 1, __ATOMIC_RELAXED);
+        if ((unsigned char)data[0] != SSL3_RT_APPLICATION_DATA)
+            __atomic_store_n(&queue->others, queue->others + 1, __ATOMIC_RELAXED);
+    }
     eof = queue->eof_written;
     tb_gil_lock_release(&queue->lock, locked);
     if (taken > 0)
