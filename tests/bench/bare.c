@@ -183,6 +183,7 @@ typedef struct {
     PyObject_HEAD SSL *ssl;
     memory *in, *out; /* NULL over a socket */
     size_t overhead;  /* what encryption adds to a record, with its header; 0: not known yet */
+    int keeps_buffer; /* OpenSSL does, its own one for what the peer sends */
 } connection;
 
 static size_t overhead(connection *self)
@@ -266,12 +267,30 @@ static void keep_little(memory *self)
     self->end = rest;
 }
 
+/* Among the records of much that waits OpenSSL keeps its buffer, as for our module (connection_read.c). */
+static void keep_buffer_among(connection *self)
+{
+    size_t waiting = self->in->end - self->in->start;
+    int keep = waiting > (self->keeps_buffer ? 2 * RECORD : 8 * RECORD);
+
+    if (keep == self->keeps_buffer)
+        return;
+    if (keep) {
+        SSL_clear_mode(self->ssl, SSL_MODE_RELEASE_BUFFERS);
+        SSL_set_mode(self->ssl, 0);
+    } else {
+        SSL_set_mode(self->ssl, SSL_MODE_RELEASE_BUFFERS);
+    }
+    self->keeps_buffer = keep;
+}
+
 /* 0, or -1 where there was no data but, say, a session ticket. */
 static int read_records(connection *self, char *target, size_t length)
 {
     size_t done = 0, part;
 
     do {
+        keep_buffer_among(self);
         if (SSL_read_ex(self->ssl, target + done, length - done, &part) != 1)
             return -1;
         done += part;
@@ -393,6 +412,7 @@ static connection *new_connection(PyObject *context, int server_side)
         return NULL;
     self->in = self->out = NULL;
     self->overhead = 0;
+    self->keeps_buffer = 0;
     self->ssl = SSL_new(PyCapsule_GetPointer(context, NULL));
     if (self->ssl == NULL)
         fail("SSL_new");
