@@ -19,8 +19,12 @@ static PyObject *state_of(int directory, PyObject *name)
     struct stat status;
     int found;
 
-    if (text == NULL)
-        return NULL;
+    if (text == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_UnicodeError))
+            return NULL;
+        PyErr_Clear(); /* bytes that are no text, somebody else's file */
+        Py_RETURN_NONE;
+    }
     found = fstatat(directory, text, &status, 0) == 0;
     Py_XDECREF(holder);
     if (!found)

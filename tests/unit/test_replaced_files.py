@@ -155,3 +155,9 @@ def test_byte_code_that_appears_and_a_changed_date_of_the_directory_are_no_repla
         "print(refused(lambda: tls.AlertDescription))\n"
     )
     assert children.check_python(code, tree=copy[0]) == "not refused"
+
+
+def test_a_file_of_somebody_else_whose_name_is_no_text(copy):
+    with open(os.path.join(os.path.dirname(copy[1]).encode("ascii"), b"\xff.py"), "w"):
+        pass
+    assert children.check_python(PREAMBLE + "print(refused(lambda: tls.AlertDescription))", tree=copy[0]) == "not refused"
