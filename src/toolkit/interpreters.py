@@ -39,6 +39,12 @@ print(json.dumps([
 """
 REQUIREMENTS = Path(__file__).with_name("test_requirements")
 LOGS = Path("build", "log")
+#: Name -> (directory below build/, what makes it). "portable" is the bundled flavour as the packages have it.
+FLAVOURS = {
+    "bundled": ("", "make build"),
+    "system": ("system", "make build FLAVOUR=system"),
+    "portable": (f"portable/{os.uname().machine}", "make portable"),
+}
 #: Seconds after which a whole run on one interpreter is ended.
 TIME_LIMIT = 1800
 #: Of what a failed test says, this much is told; its log has the rest.
@@ -151,10 +157,11 @@ def pytest_directory(interpreter: Interpreter) -> Path:
 
 
 def tree_for(interpreter: Interpreter, flavour: str) -> Path:
-    """The built tree that fits an interpreter. Raises BuildError when it is not built."""
-    tree = Path("build", *([] if flavour == "bundled" else [flavour]), f"py{interpreter.version[0]}").resolve()
+    """The built tree that fits an interpreter, for one of FLAVOURS. Raises BuildError when it is not built."""
+    above, verb = FLAVOURS[flavour]
+    tree = Path("build", above, f"py{interpreter.version[0]}").resolve()
     if not tree.is_dir():
-        raise BuildError(f"{tree} is not built: run make build FLAVOUR={flavour}")
+        raise BuildError(f"{tree} is not built: run {verb}")
     return tree
 
 
@@ -279,7 +286,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="toolkit.interpreters", description="Run tests on every CPython found.")
     parser.add_argument("action", choices=["list", "run"])
     parser.add_argument("paths", nargs="*", default=[])
-    parser.add_argument("--flavour", choices=["bundled", "system"], default="bundled")
+    parser.add_argument("--flavour", choices=list(FLAVOURS), default="bundled")
     parser.add_argument("--only", default="", help="names as `list` prints them, separated by commas")
     chosen = parser.parse_intermixed_args(own)
     if chosen.action == "list":

@@ -53,8 +53,9 @@ def all_jobs() -> list[interpreters.Job]:
     once = [job_once(path) for path in paths]
     everywhere = [job for path in present(EVERYWHERE) for job in interpreters.jobs([path])]
     newest = [item.name for item in interpreters.find() if not item.free_threaded][-1]
-    system = [job for path in present(("unit",)) for job in interpreters.jobs([path], "system", sorted({"2.7", newest}))]
-    return once + everywhere + system
+    ends = sorted({"2.7", newest})
+    others = [job for flavour in ("system", "portable") for job in interpreters.jobs(present(("unit",)), flavour, ends)]
+    return once + everywhere + others
 
 
 def build_all() -> None:

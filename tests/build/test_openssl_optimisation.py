@@ -11,6 +11,7 @@ import pytest
 
 from openssl import build
 from openssl.toolchain import Toolchain
+from toolkit import portable
 
 
 def compiled_with(cflags: str) -> list[str]:
@@ -54,3 +55,20 @@ def test_the_table_of_x25519_is_searched_with_vectors() -> None:
     code = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "<cmov>:" in code
     assert "%xmm" in code
+
+
+def assembled(library: str) -> set[str]:
+    """The functions written in assembler: those that no compiler gave a section of their own."""
+    command = ["nm", "--format=sysv", str(Path(library, "lib", "libcrypto.a"))]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    rows = [[column.strip() for column in line.split("|")] for line in lines]
+    return {row[0] for row in rows if len(row) == 7 and row[3] == "FUNC" and row[6] == ".text"}
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="only the scripts for x86-64 ask which assembler there is")
+def test_the_packages_have_code_for_every_processor_that_gcc_s_library_has_code_for() -> None:
+    """OpenSSL leaves out what it does not expect an assembler to know; the packages' binaries are made by clang's."""
+    by_gcc = assembled(build.library(Toolchain(), "x86_64"))
+    by_clang = assembled(build.library(Toolchain(portable.compiler("x86_64")), "x86_64"))
+    assert {"ChaCha20_avx512", "poly1305_blocks_vpmadd52_8x"} <= by_gcc
+    assert by_gcc - by_clang == set()

@@ -85,11 +85,17 @@ def receiver_has_record(pair, receiver):
     return bool(queue.pending or receiver.pending())
 
 
-def connected(certificates, version=None, **keywords):
-    """(client, server): SSLSockets over a socket pair, limited to one TLSVersion if given; the keywords are the client's."""
+def socket_pair():
+    """Two connected sockets, which 2.7's `ssl` and ours can wrap too."""
     one, other = socket.socketpair()
     if sys.version_info[0] == 2:
         one, other = socket.socket(_sock=one), socket.socket(_sock=other)
+    return one, other
+
+
+def connected(certificates, version=None, **keywords):
+    """(client, server): SSLSockets over a socket pair, limited to one TLSVersion if given; the keywords are the client's."""
+    one, other = socket_pair()
     accepted = []
     serving = server_context(certificates.localhost, version)
     thread = threading.Thread(target=lambda: accepted.append(serving.wrap_socket(other, server_side=True)))

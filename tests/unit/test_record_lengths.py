@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -158,3 +159,45 @@ def test_a_renegotiation_that_changes_the_cipher(certificates, first, second):
                 server.read_until(line)
             context.set_ciphers(second)
             server.type(b"r\n")
+
+
+def echo(connection):
+    while True:
+        data = connection.recv(20000)
+        if not data:
+            break
+        connection.sendall(data)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "suite",
+    [
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+        "ECDHE-ECDSA-AES128-SHA256",
+    ],
+)
+def test_another_openssl_understands_every_length(certificates, suite):
+    # OpenSSL has other code for each number of blocks and each kind of processor, and two ends of ours would make the same
+    # mistake in it.
+    ssl = pytest.importorskip("ssl", reason="this Python has no ssl to compare with")
+    accepting = ssl.SSLContext(ssl.PROTOCOL_SSLv23)
+    accepting.load_cert_chain(certificates.localhost.certificate, certificates.localhost.key)
+    accepting.set_ciphers(suite)
+    one, other = peers.socket_pair()
+    thread = threading.Thread(target=lambda: echo(accepting.wrap_socket(other, server_side=True)))
+    thread.daemon = True
+    thread.start()
+    client = peers.client_context(certificates, tls.TLSVersion.TLSv1_2).wrap_socket(one, server_hostname="localhost")
+    client.settimeout(peers.LIMIT)
+    assert client.cipher()[0] == suite
+    text = bytes(bytearray(range(256))) * 64
+    for length in list(range(1, 2200)) + [4095, 4096, 4097, 8191, 8192, 8193, 16383, 16384]:
+        client.sendall(text[:length])
+        assert client.recv(20000) == text[:length]
+    client.shutdown(socket.SHUT_RDWR)  # 2.7's `one` keeps it open
+    client.close()
+    thread.join(peers.LIMIT)
+    assert not thread.is_alive()
