@@ -64,7 +64,7 @@ def patches():
 
 def key(toolchain, arch):
     """The cache key: every input of the build by content, so that any change makes a new entry."""
-    inputs = [toolchain.identity, arch] + toolchain.cflags + toolchain.cppflags + MANDATORY
+    inputs = [toolchain.identity, arch] + toolchain.cc[1:] + toolchain.cflags + toolchain.cppflags + MANDATORY
     if source.unpacked_tree():
         inputs.append(source.tree_sum(source.unpacked_tree()))
     for path in [os.path.join(source.HERE, name) for name in ("version", "SHA256SUMS", "options", "build.py")] + patches():

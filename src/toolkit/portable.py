@@ -30,8 +30,9 @@ def compiler(arch: str) -> dict[str, str]:
     target = f"{arch}-linux-gnu.{GLIBC}"
     scratch = Path(cache.root()) / "zig"
     return {
-        # zig turns undefined behaviour into traps unless told not to; a distribution's gcc does not.
-        "CC": f"{zig} cc -target {target} -fno-sanitize=undefined",
+        # zig turns undefined behaviour into traps, and keeps frame pointers, unless told not to; a distribution's gcc
+        # does neither. Without them 1 KiB takes 1 to 2 % less time, and a handshake 1 %.
+        "CC": f"{zig} cc -target {target} -fno-sanitize=undefined -fomit-frame-pointer",
         "AR": f"{zig} ar",
         "RANLIB": f"{zig} ranlib",
         # The version of the toolchain, without the directory it happens to lie in.

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from openssl import cache
@@ -51,10 +52,11 @@ def pip_environment() -> dict[str, str]:
     return kept | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
-def run_quietly(command: list[str], what: str) -> None:
+def run_quietly(command: list[str], what: str, environment: Mapping[str, str] | None = None) -> None:
     """Run a program whose output matters only when it fails; then the error holds the end of it."""
+    variables = {**pip_environment(), **(environment or {})}
     done = subprocess.run(
-        command, env=pip_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     if done.returncode:
         tail = "\n".join(done.stdout.splitlines()[-15:])

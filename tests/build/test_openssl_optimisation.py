@@ -36,6 +36,11 @@ def test_flags_without_a_level_stay_as_they_are() -> None:
     assert not [flag for flag in compiled_with("-g") if flag.startswith("-O")]
 
 
+def test_another_compiler_flag_makes_another_library() -> None:
+    keys = {build.key(Toolchain({"CC": cc, "CC_IDENTITY": "gcc"}), "x86_64") for cc in ("gcc", "gcc -fomit-frame-pointer")}
+    assert len(keys) == 2
+
+
 @pytest.mark.parametrize("wanted", ["-flto", "-flto=auto -ffat-lto-objects", "-flto=thin", "-flto -flto-partition=none"])
 def test_the_linker_does_not_optimise_openssl(wanted: str) -> None:
     flags = compiled_with(f"-O2 {wanted} -fstack-protector-strong")

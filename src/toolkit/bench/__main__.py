@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make bench`: the module against raw C over the same OpenSSL, against `ssl` and pyOpenSSL, measured in turns.
 
-    python -m toolkit.bench [--quick] [--pythons 2.7,3.13] [--parts bulk,import,...]
+    python -m toolkit.bench [--quick] [--pythons 2.7,3.13] [--parts bulk,import,...] [--flavour portable]
 
 Prints a table of goals and ratios and writes build/bench/bench.json and bench.html. Times are CPU times. The exit
 status tells only whether it could measure: a goal that is missed is in the table. The quick mode has fewer kinds of
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openssl.errors import BuildError, run_main
+from openssl.toolchain import Toolchain
 from toolkit import builds
 from toolkit.bench import fresh, instructions, limits, pip, report, setup
 from toolkit.bench import goals as bench_goals
@@ -86,18 +87,19 @@ def measure(crew: Crew, effort: Effort, parts: set[str]) -> tuple[list[Series], 
         extra["growth"] = fresh.growth(crew, effort.megabytes, effort.connections, effort.growth_tries)
         series += fresh.flatness(extra["growth"])
     if "pip" in parts:
-        series += pip.downloads(effort.pip_rounds, effort.pip_trusts, effort.pip_limit)
+        series += pip.downloads(effort.pip_rounds, effort.pip_trusts, effort.pip_limit, crew.equipment.flavour)
     if "instructions" in parts:
         wanted = bench_goals.instruction_goals(tuple(crew.equipment.pythons))
-        series += [*instructions.count(crew, list(bench_goals.counted()), wanted), *pip.count()]
+        series += [*instructions.count(crew, list(bench_goals.counted()), wanted), *pip.count(flavour=crew.equipment.flavour)]
     if "limits" in parts:
         extra["limits"] = limits.find(crew, effort.rounds, effort.tries, effort.seconds)
     return series, extra
 
 
 def versions(crew: Crew) -> dict[str, str]:
-    """Who took part, with which OpenSSL."""
-    found = {"C": crew.ask(bench_goals.REFERENCE, "hello")["openssl"]}
+    """Who took part, with which OpenSSL, and what C and ours are compiled with."""
+    made_by = Toolchain(setup.compiler(crew.equipment.flavour)).identity
+    found = {"build": f"{crew.equipment.flavour}, {made_by}", "C": crew.ask(bench_goals.REFERENCE, "hello")["openssl"]}
     for language in crew.equipment.pythons:
         for kind in ("module", "ssl", *(["pyOpenSSL"] if language in crew.equipment.pyopenssl else [])):
             who = Contender(kind, language)
@@ -125,6 +127,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--pythons", default=",".join(setup.LANGUAGES), help="versions, separated by commas")
     left_out = " and ".join(SLOW)
     parser.add_argument("--parts", default="", help=f"of {','.join(PARTS)}; without it all, with --quick all but {left_out}")
+    parser.add_argument(
+        "--flavour", choices=setup.FLAVOURS, default="bundled", help="portable: the packages' binaries, and C by their compiler"
+    )
     chosen = parser.parse_args(arguments)
     parts, languages = set(chosen.parts.split(",")), tuple(chosen.pythons.split(","))
     if not chosen.parts:
@@ -132,9 +137,10 @@ def main(arguments: list[str]) -> int:
     if parts - set(PARTS):
         raise BuildError(f"--parts: there is no {', '.join(sorted(parts - set(PARTS)))}; choose from {', '.join(PARTS)}")
     effort = QUICK if chosen.quick else FULL
-    builds.bring_up_to_date("build")
+    for name in ("build", "portable") if chosen.flavour == "portable" else ("build",):
+        builds.bring_up_to_date(name)
     started = time.monotonic()
-    crew = Crew(Equipment.prepare(languages))
+    crew = Crew(Equipment.prepare(languages, chosen.flavour))
     try:
         known = versions(crew)
         series, extra = measure(crew, effort, parts)

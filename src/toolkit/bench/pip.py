@@ -53,14 +53,16 @@ def _goals(prefix: str) -> Iterator[Goal]:
             yield Goal(prefix + name, Contender(WITH, who), Contender(WITHOUT, who), 1.02, at_most=True)
 
 
-def downloads(rounds: int, names: Sequence[str] = (USUAL, ALONE), limit: float = math.inf) -> list[Series]:
+def downloads(
+    rounds: int, names: Sequence[str] = (USUAL, ALONE), limit: float = math.inf, flavour: str = "bundled"
+) -> list[Series]:
     """CPU ms of a whole `pip download`: with the hook between two without it, where these take about as long.
 
     No sample is repeated once `limit` seconds have passed, of which the installations take some.
     """
     made = {name: Series(name, "ms") for name in names}
     budget = Budget(limit, len(PIPS) * rounds * len(made))
-    with _index() as served:
+    with _index(flavour) as served:
         for pip, python in PIPS:
             print(f"bench: {rounds} rounds of pip download by pip {pip} on {python}", flush=True)
             cases = {(name, kind): spend for name, kind, spend in _cases(served, pip, python, cpu_of)}
@@ -76,11 +78,13 @@ def downloads(rounds: int, names: Sequence[str] = (USUAL, ALONE), limit: float =
     return list(made.values())
 
 
-def count(pips: Sequence[tuple[str, str]] = PIPS, names: Sequence[str] = (USUAL, ALONE)) -> list[Series]:
+def count(
+    pips: Sequence[tuple[str, str]] = PIPS, names: Sequence[str] = (USUAL, ALONE), flavour: str = "bundled"
+) -> list[Series]:
     """Instructions of a whole `pip download`, outside the kernel."""
     made = {name: Series(f"instructions {name}", "instructions") for name in names}
     print(f"bench: counting instructions of pip download by {len(pips)} pips", flush=True)
-    with _index() as served, concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with _index(flavour) as served, concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         cases = [
             (name, Contender(kind, f"pip {pip} on {python}"), pool.submit(spend))
             for pip, python in pips
@@ -100,12 +104,13 @@ class Served(NamedTuple):
     """An index on loopback."""
 
     place: Path  #: for what is made to download from it
+    flavour: str  #: of the module that does so: of setup.FLAVOURS
     url: str
     authority: Path
 
 
 @contextlib.contextmanager
-def _index() -> Iterator[Served]:
+def _index(flavour: str) -> Iterator[Served]:
     with tempfile.TemporaryDirectory(prefix="tls-bootstrap-bench-") as name:
         authority = Path(name, "authority.pem")
         log = setup.OUTPUT / "log" / "index.log"
@@ -115,13 +120,16 @@ def _index() -> Iterator[Served]:
             groups="", log=log,
         )  # fmt: skip
         with served as index:
-            yield Served(Path(name), index.url, authority)
+            yield Served(Path(name), flavour, index.url, authority)
 
 
 def _cases(served: Served, pip: str, python: str, measure: Measure) -> Iterator[tuple[str, str, Callable[[], float]]]:
     """(whom it trusts, with the hook or without it, what does a download and tells its cost)."""
     place = served.place
-    kinds = {WITH: _install(place / f"{pip}-with", pip, python, True), WITHOUT: _install(place / pip, pip, python, False)}
+    kinds = {
+        WITH: _install(place / f"{pip}-with", pip, python, served.flavour),
+        WITHOUT: _install(place / pip, pip, python, ""),
+    }
     own = _with_pips_own(kinds[WITHOUT], served.authority, place / f"authorities-{pip}.pem")
     for kind, installation in kinds.items():
         # A first download, which is not measured, tells whether the module is used.
@@ -141,10 +149,11 @@ def _with_pips_own(installation: Installation, authority: Path, target: Path) ->
     return target
 
 
-def _install(root: Path, pip: str, python: str, hooked: bool) -> Installation:
+def _install(root: Path, pip: str, python: str, flavour: str) -> Installation:
+    """A pip, with the module of this flavour and the hook if there is one."""
     installation = Installation(root, python).add_pip(pip)
-    if hooked:
-        installation.add_module().add_hook()
+    if flavour:
+        installation.add_module(flavour).add_hook()
         # Packages bring byte code; without it every run would compile.
         for path in installation.site.glob("_tls_bootstrap*"):
             subprocess.run(

@@ -14,12 +14,15 @@ from openssl import build as openssl_build
 from openssl import cache
 from openssl.errors import BuildError
 from openssl.toolchain import Toolchain
-from toolkit import interpreters, tools
+from toolkit import interpreters, portable, tools
 from toolkit.interpreters import Interpreter
 
 SOURCES = Path("tests", "bench")
 OUTPUT = Path("build", "bench")
 REQUIREMENTS = SOURCES / "requirements"
+
+#: What may be measured: what is compiled here, and the packages' binaries.
+FLAVOURS = ("bundled", "portable")
 
 #: The Pythons of the goals.
 LANGUAGES = ("2.7", "3.6", "3.11", "3.13")
@@ -79,24 +82,36 @@ def pythons(only: tuple[str, ...] = LANGUAGES) -> list[Interpreter]:
     return [found[name] for name in only]
 
 
-def _compile(source: str, target: Path, what: str, flags: Sequence[str] = (), link: Sequence[str] = ()) -> Path:
-    """A C file of SOURCES, linked to the very library that is inside the module."""
-    toolchain = Toolchain()
+def place(flavour: str) -> Path:
+    """Where what is made for one of FLAVOURS lies."""
+    return OUTPUT / flavour
+
+
+def compiler(flavour: str) -> dict[str, str]:
+    """The environment that chooses the compiler which makes the module."""
+    return {**os.environ, **(portable.compiler(os.uname().machine) if flavour == "portable" else {})}
+
+
+def _compile(
+    flavour: str, source: str, target: Path, what: str, flags: Sequence[str] = (), link: Sequence[str] = ()
+) -> Path:
+    """A C file of SOURCES, by the compiler that made the module and linked to the very library that is inside it."""
+    toolchain = Toolchain(compiler(flavour))
     library = Path(openssl_build.library(toolchain, os.uname().machine))
     target.parent.mkdir(parents=True, exist_ok=True)
     archives = [str(library / "lib" / name) for name in ("libssl.a", "libcrypto.a")]
     usual = [*toolchain.cflags, "-std=gnu99", "-pthread", "-Wall", "-Wextra", "-isystem", str(library / "include"), *flags]
     command = [*toolchain.cc, *usual, str(SOURCES / source), "-o", str(target), *archives, "-pthread", "-ldl", *link]
-    tools.run_quietly(command, f"compiling {what}")
+    tools.run_quietly(command, f"compiling {what}", compiler(flavour))
     return target
 
 
-def reference() -> Path:
+def reference(flavour: str = "bundled") -> Path:
     """The C reference program."""
-    return _compile("reference.c", OUTPUT / "reference", "the C reference")
+    return _compile(flavour, "reference.c", place(flavour) / "reference", "the C reference")
 
 
-def bare(interpreter: Interpreter) -> Path | None:
+def bare(interpreter: Interpreter, flavour: str = "bundled") -> Path | None:
     """A directory with the module `bare` for this very Python; None where its C headers are not installed."""
     found = headers.of_interpreter(interpreter.path, interpreter.version[0])
     if found is None:
@@ -104,9 +119,9 @@ def bare(interpreter: Interpreter) -> Path | None:
         return None
     flags = ["-fPIC", "-shared", *(word for directory in found.directories for word in ("-isystem", directory))]
     # As the module is linked: another OpenSSL in the process is not met.
-    link = ["-Wl,-Bsymbolic", "-Wl,--gc-sections", "-Wl,--exclude-libs,ALL"]
-    directory = (OUTPUT / "bare" / interpreter.name).resolve()
-    return _compile("bare.c", directory / "bare.so", f"the bare module for Python {interpreter.name}", flags, link).parent
+    link = ["-Wl,-Bsymbolic", "-Wl,--gc-sections"]
+    directory = (place(flavour) / "bare" / interpreter.name).resolve()
+    return _compile(flavour, "bare.c", directory / "bare.so", f"the bare module for Python {interpreter.name}", flags, link).parent
 
 
 def certificates() -> Path:
@@ -117,10 +132,10 @@ def certificates() -> Path:
     return directory.resolve()
 
 
-def tree(interpreter: Interpreter) -> Path:
+def tree(interpreter: Interpreter, flavour: str = "bundled") -> Path:
     """A copy of the built tree with this interpreter's byte code, as packages install it."""
-    built = interpreters.tree_for(interpreter, "bundled")
-    copy = (OUTPUT / "trees" / interpreter.name).resolve()
+    built = interpreters.tree_for(interpreter, flavour)
+    copy = (place(flavour) / "trees" / interpreter.name).resolve()
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(built, copy, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
     subprocess.run([interpreter.path, "-m", "compileall", "-q", copy], env={"PATH": os.defpath}, check=True)

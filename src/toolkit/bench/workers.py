@@ -47,20 +47,22 @@ class Equipment:
     trees: dict[str, Path]
     bare: dict[str, Path]
     pyopenssl: dict[str, Path]
+    flavour: str = "bundled"  #: of setup.FLAVOURS
 
     @classmethod
-    def prepare(cls, languages: tuple[str, ...]) -> Equipment:
-        """Build and install what is needed. Raises BuildError."""
+    def prepare(cls, languages: tuple[str, ...], flavour: str = "bundled") -> Equipment:
+        """Build and install what is needed, for one of setup.FLAVOURS. Raises BuildError."""
         found = {item.name: item for item in setup.pythons(languages)}
         extra = {name: setup.pyopenssl(item) for name, item in found.items()}
-        bare = {name: setup.bare(item) for name, item in found.items()}
+        bare = {name: setup.bare(item, flavour) for name, item in found.items()}
         return cls(
             pythons=found,
-            reference=setup.reference(),
+            reference=setup.reference(flavour),
             certificates=setup.certificates(),
-            trees={name: setup.tree(item) for name, item in found.items()},
+            trees={name: setup.tree(item, flavour) for name, item in found.items()},
             bare={name: path for name, path in bare.items() if path},
             pyopenssl={name: path for name, path in extra.items() if path},
+            flavour=flavour,
         )
 
     def command(self, contender: Contender, configuration: Path | None) -> tuple[list[str], dict[str, str]]:

@@ -150,8 +150,8 @@ class Installation:
                 archive.extractall(self.site)
         return self
 
-    def add_module(self) -> Installation:
-        built = SOURCE / "build" / f"py{self.major}" / "_tls_bootstrap"
+    def add_module(self, flavour: str = "bundled") -> Installation:
+        built = SOURCE / "build" / interpreters.FLAVOURS[flavour][0] / f"py{self.major}" / "_tls_bootstrap"
         shutil.copytree(built, self.site / "_tls_bootstrap", ignore=UNWANTED)
         return self
 
