@@ -84,7 +84,7 @@ static int begin(tb_connection *self, int release_gil, PyThreadState **saved)
     if (!release_gil)
         return tb_connection_lock(self);
     expose(self, 1);
-    *saved = PyEval_SaveThread();
+    *saved = self->incoming_queue != NULL ? tb_gil_give_up(&self->state->turns) : PyEval_SaveThread();
     pthread_mutex_lock(&self->lock.mutex);
     tb_openssl_enter(&self->lock.mutex);
     return 1;
@@ -98,7 +98,10 @@ static void end(tb_connection *self, int locked, PyThreadState *saved)
     }
     pthread_mutex_unlock(&self->lock.mutex);
     tb_openssl_leave();
-    PyEval_RestoreThread(saved);
+    if (self->incoming_queue != NULL)
+        tb_gil_take_back(&self->state->turns, saved);
+    else
+        PyEval_RestoreThread(saved); /* what was waited for may take any time */
     expose(self, -1);
 }
 
@@ -305,15 +308,6 @@ void tb_take_reset_as_end_of_file(tb_outcome *outcome)
     }
 }
 
-/* A record takes 2 to 3 us with AES in hardware, 20 to 40 without and with ChaCha20 on old processors.  To give the
- * GIL up and take it back costs 0.15 to 0.3 us where nobody wants it; where another thread does, that one mostly
- * takes it at once and we wait for it: two threads that gave it up for each record had 0.7 of one thread's speed.
- * So it is kept for what is one record's work; Python itself lets others wait for 5 ms. */
-int tb_release_gil_for(size_t length)
-{
-    return length > TB_RECORD_LENGTH;
-}
-
 /* ---- write ---------------------------------------------------------------------------------------------- */
 
 static int act_write(tb_connection *self, tb_request *request)
@@ -340,7 +334,7 @@ PyObject *tb_connection_write(PyObject *object, PyObject *data)
         written = tb_long_from_size(0);
         goto exit;
     }
-    limits.release_gil = tb_release_gil_for(request.length);
+    limits.release_gil = tb_gil_turns_are_worth(&self->state->turns, request.length);
     request.is_write_to_memory = self->outgoing_queue != NULL;
     result = tb_run(self, act_write, &request, &limits, &outcome);
     if (result == 0)

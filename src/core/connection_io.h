@@ -39,8 +39,6 @@ typedef struct {
 int tb_run(tb_connection *self, tb_operation act, tb_request *request, tb_patience *limits, tb_outcome *outcome);
 /* Reading and writing follow this Python's own ssl in how a reset connection is reported. */
 void tb_take_reset_as_end_of_file(tb_outcome *outcome);
-/* Whether other threads may run while so many bytes are encrypted or decrypted in memory. */
-int tb_release_gil_for(size_t length);
 /* What encryption adds to a record to come, bytes with its header; 0 where that cannot be told, as in a handshake.
  * Over memory.  Needs the lock. */
 size_t tb_record_overhead(tb_connection *self);

@@ -166,8 +166,8 @@ static void look_into_memory(tb_connection *self, size_t wanted, outlook *seen)
 
         if (content > TB_RECORD_LENGTH)
             seen->prediction = content;
-        seen->release_gil |= tb_release_gil_for(smaller(content, wanted));
     }
+    seen->release_gil |= tb_gil_turns_are_worth(&self->state->turns, smaller(seen->prediction, wanted));
 }
 
 static void look_ahead(tb_connection *self, size_t wanted, outlook *seen)

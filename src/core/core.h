@@ -6,6 +6,7 @@
 #include "python_compat.h"
 
 #include "gil_lock.h"
+#include "gil_turns.h"
 #include "last_int.h"
 #include "openssl_compat.h"
 
@@ -25,7 +26,7 @@ typedef enum {
     TB_EXCEPTION_COUNT
 } tb_exception;
 
-/* Per-interpreter state of the module; each member is an owned reference but the last two. */
+/* Per-interpreter state of the module; each member is an owned reference but the last three. */
 typedef struct {
     PyTypeObject *memory_bio_type;
     PyTypeObject *context_type;
@@ -41,6 +42,7 @@ typedef struct {
     PyObject *fileno_name;
     const PyTypeObject *ssl_socket_type; /* the class SSLSocket, only to compare */
     const void *interpreter;             /* whose state it is: the address of its sys.modules, only to compare */
+    tb_gil_turns turns;
 } core_state;
 
 /* The state behind an instance's type; *module receives a new reference that keeps it alive. */

@@ -184,6 +184,7 @@ static int module_exec(PyObject *module)
         PyErr_SetString(PyExc_ImportError, "_tls_bootstrap._core: OpenSSL cannot be initialised");
         return -1;
     }
+    tb_gil_turns_begin(&state->turns);
     if (add_names(module, state) < 0 || tb_add_ending(module) < 0 || tb_add_constants(module) < 0 ||
         tb_membio_type_add(module, state) < 0 || tb_context_type_add(module, state) < 0 ||
         tb_connection_type_add(module, state) < 0 || tb_ssl_object_type_add(module, state) < 0 ||

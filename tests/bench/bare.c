@@ -198,6 +198,20 @@ static size_t overhead(connection *self)
     return self->overhead;
 }
 
+/* Whether writes and reads in memory give up the GIL, which they keep else. */
+static int gives_up_gil;
+
+static PyThreadState *give_up_gil(void)
+{
+    return gives_up_gil ? PyEval_SaveThread() : NULL;
+}
+
+static void take_gil(PyThreadState *given_up)
+{
+    if (given_up != NULL)
+        PyEval_RestoreThread(given_up);
+}
+
 static PyObject *would_wait(void)
 {
     PyErr_SetNone(want);
@@ -224,11 +238,16 @@ static PyObject *connection_write(PyObject *object, PyObject *data)
 {
     connection *self = (connection *)object;
     size_t length = (size_t)PyBytes_GET_SIZE(data), records = (length + RECORD - 1) / RECORD, done = 0;
+    PyThreadState *given_up;
+    int result;
 
     self->out->reserved = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(length + records * overhead(self)));
     if (self->out->reserved == NULL)
         return NULL;
-    if (SSL_write_ex(self->ssl, PyBytes_AS_STRING(data), length, &done) != 1)
+    given_up = give_up_gil();
+    result = SSL_write_ex(self->ssl, PyBytes_AS_STRING(data), length, &done);
+    take_gil(given_up);
+    if (result != 1)
         fail("SSL_write_ex");
     return INT_FROM((Py_ssize_t)done);
 }
@@ -287,14 +306,18 @@ static void keep_buffer_among(connection *self)
 /* 0, or -1 where there was no data but, say, a session ticket. */
 static int read_records(connection *self, char *target, size_t length)
 {
-    size_t done = 0, part;
+    size_t done = 0, part = 0;
+    PyThreadState *given_up = give_up_gil();
+    int result;
 
     do {
         keep_buffer_among(self);
-        if (SSL_read_ex(self->ssl, target + done, length - done, &part) != 1)
-            return -1;
+        result = SSL_read_ex(self->ssl, target + done, length - done, &part);
         done += part;
-    } while (done < length);
+    } while (result == 1 && done < length);
+    take_gil(given_up);
+    if (result != 1)
+        return -1;
     keep_little(self->in);
     return 0;
 }
@@ -489,10 +512,21 @@ static PyObject *openssl(PyObject *module, PyObject *unused)
     return Py_BuildValue("s", OpenSSL_version(OPENSSL_VERSION));
 }
 
+static PyObject *set_gives_up_gil(PyObject *module, PyObject *flag)
+{
+    (void)module;
+    gives_up_gil = PyObject_IsTrue(flag);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
-    {"MemoryBIO", new_memory, METH_NOARGS, NULL},     {"wrap_bio", wrap_bio, METH_VARARGS, NULL},
-    {"wrap_socket", wrap_socket, METH_VARARGS, NULL}, {"context", context, METH_VARARGS, NULL},
-    {"openssl", openssl, METH_NOARGS, NULL},          {NULL, NULL, 0, NULL},
+    {"MemoryBIO", new_memory, METH_NOARGS, NULL},
+    {"wrap_bio", wrap_bio, METH_VARARGS, NULL},
+    {"wrap_socket", wrap_socket, METH_VARARGS, NULL},
+    {"context", context, METH_VARARGS, NULL},
+    {"openssl", openssl, METH_NOARGS, NULL},
+    {"set_gives_up_gil", set_gives_up_gil, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyObject *fill(PyObject *module)

@@ -544,8 +544,11 @@ class Worker(object):
         used = resident() - before
         return {"value": idle / int(pairs) / 2, "used": used / int(pairs) / 2}
 
-    def threads(self, length, limit):
+    def threads(self, length, limit, gives_up_gil=None):
+        """How much faster two are than one; whether writes and reads give up the GIL can be told `bare` alone."""
         length, limit = int(length), float(limit)
+        if gives_up_gil is not None:
+            self.api.module.set_gives_up_gil(int(gives_up_gil))
         ends = [self._standing_pair("tls13", "aes128", which) for which in (0, 1)]
         alone = sum(self._bulk_speed(self.api.transfer, each, length, limit, wall) for each in ends) / 2
         speeds = []
@@ -619,6 +622,14 @@ class Worker(object):
             writing.pop()
         count("idle connection", ends[0].pending)
         count("idle queue", lambda: ends[3].pending)
+        ends, data = self._standing_pair("tls13", "aes128"), b"x" * READ_LENGTH
+        another = threading.Thread(target=self.api.transfer, args=(self._standing_pair("tls13", "aes128", 1), data, 1))
+        another.start()
+        another.join()
+        transfer("shared little", ends, READ_LENGTH // 4)
+        transfer("shared record", ends, READ_LENGTH)
+        self.api.transfer(ends, data, 200)
+        transfer("lonely record", ends, READ_LENGTH)
         return found
 
     def copy(self, version, suite, length):

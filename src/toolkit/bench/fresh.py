@@ -108,13 +108,15 @@ def memory(crew: Crew, rounds: int, pairs: int) -> list[Series]:
 
 
 def threads(crew: Crew, rounds: int, seconds: float) -> list[Series]:
-    """How much faster two threads are than one, by the clock on the wall."""
+    """How much faster two threads are than one, by the clock on the wall. Bare modules give up the GIL for all they do."""
     made = {length: Series(f"threads {length}", "") for length in TOGETHER}
+    taking_part = [*everyone(crew, "module"), *(Contender("bare", name) for name in crew.equipment.bare)]
     for number in range(rounds):
-        taking_part = everyone(crew, "module")
         for who in taking_part if number % 2 == 0 else reversed(taking_part):
+            gives_up_gil = " 1" if who.kind == "bare" else ""
             for length, series in made.items():
-                series.samples.setdefault(who, []).append(crew.ask(who, f"threads {length} {seconds}")["value"])
+                answer = crew.ask(who, f"threads {length} {seconds}{gives_up_gil}")
+                series.samples.setdefault(who, []).append(answer["value"])
     return list(made.values())
 
 

@@ -118,8 +118,8 @@ class Worker:
             self._process.stdout.close()
 
 
-#: The first words of commands that two threads or processes do at once; what does others stays on one processor.
-AT_ONCE = ("socket", "threads")
+#: The first words of commands that are about two processors; who does others stays on one, sender and receiver too.
+AT_ONCE = ("threads",)
 
 
 class Crew:
