@@ -117,6 +117,8 @@ def bare(interpreter: Interpreter, flavour: str = "bundled") -> Path | None:
     if found is None:
         print(f"bench: {interpreter.path} has no C headers (Python.h), so a bare module for it is not measured", flush=True)
         return None
+    if flavour == "portable":
+        found = headers.for_other_libc(found, str(place(flavour) / "headers" / interpreter.name))
     flags = ["-fPIC", "-shared", *(word for directory in found.directories for word in ("-isystem", directory))]
     # As the module is linked: another OpenSSL in the process is not met.
     link = ["-Wl,-Bsymbolic", "-Wl,--gc-sections"]
