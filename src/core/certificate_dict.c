@@ -25,18 +25,6 @@ static PyObject *labelled(const char *label, PyObject *value)
     return value == NULL ? NULL : pair(tb_native_str(label), value);
 }
 
-/* Steals `item`; NULL means that an exception is set. */
-static int append(PyObject *list, PyObject *item)
-{
-    int failed;
-
-    if (item == NULL)
-        return -1;
-    failed = PyList_Append(list, item);
-    Py_DECREF(item);
-    return failed;
-}
-
 /* Steals `value`; NULL means that an exception is set. */
 static int set_item(PyObject *dict, const char *key, PyObject *value)
 {
@@ -127,7 +115,7 @@ static PyObject *distinguished_name(core_state *state, const X509_NAME *name)
         int set = X509_NAME_ENTRY_set(entry);
 
         if (relative != NULL && set != current_set) {
-            if (append(names, list_to_tuple(relative)) < 0) {
+            if (tb_list_append(names, list_to_tuple(relative)) < 0) {
                 Py_DECREF(names);
                 return NULL;
             }
@@ -136,10 +124,10 @@ static PyObject *distinguished_name(core_state *state, const X509_NAME *name)
         current_set = set;
         if (relative == NULL && (relative = PyList_New(0)) == NULL)
             goto error;
-        if (append(relative, attribute(state, entry)) < 0)
+        if (tb_list_append(relative, attribute(state, entry)) < 0)
             goto error;
     }
-    if (relative != NULL && append(names, list_to_tuple(relative)) < 0) {
+    if (relative != NULL && tb_list_append(names, list_to_tuple(relative)) < 0) {
         relative = NULL;
         goto error;
     }
@@ -204,7 +192,7 @@ static int add_alternative_names(core_state *state, PyObject *dict, X509 *certif
     if (list == NULL)
         goto done;
     for (i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-        if (append(list, general_name(state, sk_GENERAL_NAME_value(names, i))) < 0) {
+        if (tb_list_append(list, general_name(state, sk_GENERAL_NAME_value(names, i))) < 0) {
             Py_DECREF(list);
             goto done;
         }
@@ -243,7 +231,7 @@ static int add_access_uris(PyObject *dict, const char *key, X509 *certificate, i
 
         if (OBJ_obj2nid(description->method) != method || description->location->type != GEN_URI)
             continue;
-        if (append(list, string_value(description->location->d.uniformResourceIdentifier)) < 0) {
+        if (tb_list_append(list, string_value(description->location->d.uniformResourceIdentifier)) < 0) {
             Py_DECREF(list);
             goto done;
         }
@@ -266,7 +254,7 @@ static int append_point_uris(PyObject *list, const DIST_POINT *point)
     for (i = 0; i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
 
-        if (name->type == GEN_URI && append(list, string_value(name->d.uniformResourceIdentifier)) < 0)
+        if (name->type == GEN_URI && tb_list_append(list, string_value(name->d.uniformResourceIdentifier)) < 0)
             return -1;
     }
     return 0;

@@ -127,15 +127,6 @@ PyObject *tb_connection_cipher(PyObject *object, PyObject *unused)
     return cipher_tuple(cipher);
 }
 
-static int append_cipher(PyObject *list, const SSL_CIPHER *cipher)
-{
-    PyObject *item = cipher_tuple(cipher);
-    int result = item == NULL ? -1 : PyList_Append(list, item);
-
-    Py_XDECREF(item);
-    return result;
-}
-
 /* The client's ciphers that the server has too; a client, which never learns what the server has,
  * tells what it offered (as in 3.6; later Pythons say None there). */
 PyObject *tb_connection_shared_ciphers(PyObject *object, PyObject *unused)
@@ -164,7 +155,7 @@ PyObject *tb_connection_shared_ciphers(PyObject *object, PyObject *unused)
     for (i = 0; result != NULL && i < sk_SSL_CIPHER_num(theirs); i++) {
         const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(theirs, i);
 
-        if (sk_SSL_CIPHER_find(ours, (SSL_CIPHER *)cipher) >= 0 && append_cipher(result, cipher) < 0)
+        if (sk_SSL_CIPHER_find(ours, (SSL_CIPHER *)cipher) >= 0 && tb_list_append(result, cipher_tuple(cipher)) < 0)
             Py_CLEAR(result);
     }
 exit:

@@ -391,14 +391,7 @@ const char tb_constants_doc[] =
 
 static int append_pair(PyObject *list, const char *name, PyObject *value)
 {
-    PyObject *pair = value == NULL ? NULL : Py_BuildValue("(sN)", name, value);
-    int failed;
-
-    if (pair == NULL)
-        return -1;
-    failed = PyList_Append(list, pair);
-    Py_DECREF(pair);
-    return failed;
+    return tb_list_append(list, value == NULL ? NULL : Py_BuildValue("(sN)", name, value));
 }
 
 PyObject *tb_constants(PyObject *module, PyObject *prefix)

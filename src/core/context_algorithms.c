@@ -168,22 +168,10 @@ PyObject *tb_context_get_ciphers(PyObject *object, PyObject *unused)
 
     (void)unused;
     for (i = 0; list != NULL && i < sk_SSL_CIPHER_num(ciphers); i++) {
-        PyObject *dict = cipher_dict(sk_SSL_CIPHER_value(ciphers, i));
-
-        if (dict == NULL || PyList_Append(list, dict) < 0)
+        if (tb_list_append(list, cipher_dict(sk_SSL_CIPHER_value(ciphers, i))) < 0)
             Py_CLEAR(list);
-        Py_XDECREF(dict);
     }
     return list;
-}
-
-static int append_text(PyObject *list, const char *text)
-{
-    PyObject *item = tb_native_str(text);
-    int result = item == NULL ? -1 : PyList_Append(list, item);
-
-    Py_XDECREF(item);
-    return result;
 }
 
 PyObject *tb_context_get_groups(PyObject *object, PyObject *args, PyObject *kwargs)
@@ -210,7 +198,7 @@ PyObject *tb_context_get_groups(PyObject *object, PyObject *args, PyObject *kwar
     }
     list = PyList_New(0);
     for (i = 0; list != NULL && i < groups.count; i++)
-        if (append_text(list, groups.items[i]) < 0)
+        if (tb_list_append(list, tb_native_str(groups.items[i])) < 0)
             Py_CLEAR(list);
     tb_text_list_free(&groups);
     return list;
@@ -234,7 +222,7 @@ PyObject *tb_get_sigalgs(PyObject *module, PyObject *unused)
         end = strchr(name, ':');
         if (end != NULL)
             *end++ = '\0';
-        if (append_text(list, name) < 0)
+        if (tb_list_append(list, tb_native_str(name)) < 0)
             Py_CLEAR(list);
     }
     OPENSSL_free(names);

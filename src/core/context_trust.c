@@ -276,9 +276,8 @@ PyObject *tb_context_get_ca_certs(PyObject *object, PyObject *args, PyObject *kw
             continue;
         item =
             binary ? tb_certificate_to_der(self->state, certificate) : tb_certificate_to_dict(self->state, certificate);
-        if (item == NULL || PyList_Append(list, item) < 0)
+        if (tb_list_append(list, item) < 0)
             Py_CLEAR(list);
-        Py_XDECREF(item);
     }
     X509_STORE_unlock(store);
     return list;

@@ -49,11 +49,8 @@ PyObject *tb_file_states(PyObject *module, PyObject *args)
     directory = open(path_text, O_PATH | O_DIRECTORY | O_CLOEXEC); /* -1: none of the files is there */
     list = PyList_New(0);
     for (i = 0; list != NULL && i < PyList_Size(names); i++) {
-        PyObject *state = state_of(directory, PyList_GetItem(names, i));
-
-        if (state == NULL || PyList_Append(list, state) < 0)
+        if (tb_list_append(list, state_of(directory, PyList_GetItem(names, i))) < 0)
             Py_CLEAR(list);
-        Py_XDECREF(state);
     }
     if (directory >= 0)
         close(directory);

@@ -4,14 +4,13 @@
  * A record takes 2 to 3 us with AES in hardware, 20 to 40 without and with ChaCha20 on old processors.  To give the GIL
  * up and take it back costs 0.15 to 0.3 us where nobody wants it, 2 to 4 % of a record.  So it is kept for what is one
  * record's work, as long as one thread does all of it; Python itself lets others wait for 5 ms.  Threads see each other
- * here: while there are several, each gives it up for a record too, and both halves of a processor's work are done at
- * once.
+ * here: while there are several, each gives it up for a record too, and they work on as many processors.
  *
  * Who finds the GIL taken is put to sleep by Python and woken again, which takes longer than a record where the
  * processor is a virtual machine's: two threads were then slower than one.  Between two records a thread has the GIL
- * for less than a microsecond.  So there is a gate before it, which a thread of ours leaves open when it gives the GIL
- * up, and who comes back from OpenSSL waits a moment for that, awake.  The gate protects nothing: it may be passed
- * while it is shut. */
+ * for less than a microsecond.  So there is a gate before it, which a thread of ours opens when it gives the GIL up,
+ * and who comes back from OpenSSL waits a moment for that, awake; half as long after each time that it was in vain. The
+ * gate protects nothing: it may be passed while it is shut. */
 #ifndef TB_GIL_TURNS_H
 #define TB_GIL_TURNS_H
 

@@ -15,11 +15,9 @@ static PyObject *section_to_list(const STACK_OF(CONF_VALUE) * section)
 
     for (i = 0; list != NULL && i < sk_CONF_VALUE_num(section); i++) {
         const CONF_VALUE *entry = sk_CONF_VALUE_value(section, i);
-        PyObject *item = Py_BuildValue("(ss)", entry->name, entry->value);
 
-        if (item == NULL || PyList_Append(list, item) < 0)
+        if (tb_list_append(list, Py_BuildValue("(ss)", entry->name, entry->value)) < 0)
             Py_CLEAR(list);
-        Py_XDECREF(item);
     }
     return list;
 }

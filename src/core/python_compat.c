@@ -156,6 +156,14 @@ int tb_as_int(PyObject *object, int *value)
     return 0;
 }
 
+int tb_list_append(PyObject *list, PyObject *item)
+{
+    int result = item == NULL ? -1 : PyList_Append(list, item);
+
+    Py_XDECREF(item);
+    return result;
+}
+
 PyObject *tb_native_str(const char *utf8)
 {
     return tb_native_str_len(utf8, (Py_ssize_t)strlen(utf8));

@@ -73,6 +73,8 @@ PyObject *tb_native_environment(const char *value);
 int tb_as_uint64(PyObject *object, unsigned long long *value);
 /* An int as C int.  0, or -1 with TypeError or OverflowError. */
 int tb_as_int(PyObject *object, int *value);
+/* Appends `item` and takes over the reference; -1 with an exception, which NULL means to be set already. */
+int tb_list_append(PyObject *list, PyObject *item);
 /* printf to a native str; unlike PyErr_Format("%s") it takes all of C's conversions. */
 PyObject *tb_native_str_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
