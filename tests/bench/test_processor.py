@@ -46,17 +46,17 @@ def crew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Crew]:
     made.close()
 
 
-def test_what_is_asked_in_turns_is_on_one_processor(crew: Crew) -> None:
-    places = [crew.ask(who, "bulk any")["on"] for who in (ONE, OTHER, Contender("C"))]
+@pytest.mark.parametrize("command", ["bulk any", "socket tls13 aes128 16384 16 processes"])
+def test_what_is_asked_in_turns_is_on_one_processor(command: str, crew: Crew) -> None:
+    places = [crew.ask(who, command)["on"] for who in (ONE, OTHER, Contender("C"))]
     with crew.fresh(ONE) as alone:
         places.append(alone.ask("context any")["on"])
     assert len(places) == 4 and len(places[0]) == 1 and places == [places[0]] * len(places)
 
 
-@pytest.mark.parametrize("command", ["socket tls13 aes128 16384 16 threads", "threads 16384 0.1"])
-def test_what_does_two_things_at_once_has_all(command: str, crew: Crew) -> None:
+def test_what_is_about_two_processors_has_all(crew: Crew) -> None:
     crew.ask(ONE, "bulk any")
-    assert crew.ask(ONE, command)["on"] == sorted(ALL)
+    assert crew.ask(ONE, "threads 16384 0.1")["on"] == sorted(ALL)
     assert len(crew.ask(ONE, "bulk any")["on"]) == 1
 
 
