@@ -6,6 +6,7 @@
 #include "connection.h"
 
 #include "context.h"
+#include "kept_buffers.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 /* ---- locking and callbacks ------------------------------------------------------------------------- */
 
 /* With the GIL.  The others see at once that the mutex counts. */
-static void take_mutex(tb_connection *self)
+void tb_connection_take_mutex(tb_connection *self)
 {
     tb_gil_lock_expose(&self->lock, 1);
     if (pthread_mutex_trylock(&self->lock.mutex) != 0) {
@@ -24,21 +25,10 @@ static void take_mutex(tb_connection *self)
     }
 }
 
-int tb_connection_lock(tb_connection *self)
+void tb_connection_give_mutex(tb_connection *self)
 {
-    int needed = tb_gil_lock_is_exposed(&self->lock);
-
-    if (needed)
-        take_mutex(self);
-    return needed;
-}
-
-void tb_connection_unlock(tb_connection *self, int locked)
-{
-    if (locked) {
-        pthread_mutex_unlock(&self->lock.mutex);
-        tb_gil_lock_expose(&self->lock, -1);
-    }
+    pthread_mutex_unlock(&self->lock.mutex);
+    tb_gil_lock_expose(&self->lock, -1);
 }
 
 tb_connection *tb_connection_of_ssl(const SSL *ssl)
@@ -53,7 +43,7 @@ void tb_connection_enter_python(tb_connection *self)
         PyEval_RestoreThread(self->thread);
     } else if (self->locked != NULL && !*self->locked) {
         /* The operation has kept others out with the GIL alone, which Python code gives up. */
-        take_mutex(self);
+        tb_connection_take_mutex(self);
         *self->locked = 1;
     }
 }
@@ -306,6 +296,7 @@ static void connection_dealloc(PyObject *object)
 
     PyObject_GC_UnTrack(object);
     connection_clear(object);
+    tb_buffers_forget(self);
     if (self->ssl != NULL) {
         /* SSL_free makes the session unresumable after a close without close_notify, as TLS 1.0 asked
          * for; RFC 5246 section 7.2.1 no longer does, and SSLSession objects share that session. */

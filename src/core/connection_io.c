@@ -7,6 +7,7 @@
 #include "connection_io.h"
 
 #include "context.h"
+#include "kept_buffers.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -112,6 +113,8 @@ static void attempt(tb_connection *self, tb_operation act, tb_request *request, 
 
     if (request != NULL && request->is_write_to_memory)
         reserve_ciphertext(self, request->length);
+    if (request != NULL) /* to write or read */
+        tb_buffers_keep(self);
     locked = begin(self, release_gil, &saved);
     outer = self->thread; /* set when a callback of this very thread calls us */
     outer_locked = self->locked;
@@ -127,6 +130,7 @@ static void attempt(tb_connection *self, tb_operation act, tb_request *request, 
     self->thread = outer;
     self->locked = outer_locked;
     end(self, locked, saved);
+    tb_buffers_release(self);
     if (self->incoming_queue != NULL) {
         tb_membio_settle(self->incoming_queue);
         tb_membio_settle(self->outgoing_queue);

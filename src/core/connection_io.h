@@ -16,7 +16,6 @@ typedef struct {
     size_t length;
     size_t done;
     int is_write_to_memory;
-    size_t waiting;  /* bytes of ciphertext when a read begins; 0: unknown */
     int reads_on;    /* a full record is followed by the next one while `length` leaves room */
     int later_error; /* SSL_get_error() of the record behind those that were read, 0 if none failed */
     int raised_late; /* a callback raised behind the first record: not to be raised now, the data would be lost */

@@ -16,7 +16,6 @@
 #define MOST_IN_AN_OBJECT (4 * TB_RECORD_LENGTH)
 #define FEW_IN_AN_OBJECT  (2 * TB_RECORD_LENGTH)
 #define MUCH_WAITS        (128 * 1024)
-#define LITTLE_WAITS      (2 * TB_RECORD_LENGTH)
 /* Records in a buffer of the caller's; between two reads Python looks for signals. */
 #define MOST_IN_A_BUFFER  (64 * TB_RECORD_LENGTH)
 
@@ -33,31 +32,12 @@ static unsigned int records_got(const tb_connection *self)
     return self->incoming_queue == NULL ? 0 : tb_membio_records(self->incoming_queue);
 }
 
-/* Between the records of much that waits OpenSSL keeps its buffer, which it would free and get again for each.  To tell
- * it so takes as long as to do that once or twice.  New keys to write with, should they come meanwhile, have a buffer
- * that stays: it takes the mode from the connection when it is made. */
-static void keep_buffer_among(tb_connection *self, const tb_request *request)
-{
-    int keep = request->waiting > request->done + (self->keeps_buffer ? LITTLE_WAITS : MUCH_WAITS);
-
-    if (keep == self->keeps_buffer)
-        return;
-    if (keep) {
-        SSL_clear_mode(self->ssl, SSL_MODE_RELEASE_BUFFERS);
-        SSL_set_mode(self->ssl, 0); /* from OpenSSL 3.2 on this is what tells the record layer */
-    } else {
-        SSL_set_mode(self->ssl, SSL_MODE_RELEASE_BUFFERS);
-    }
-    self->keeps_buffer = keep;
-}
-
 static int act_read(tb_connection *self, tb_request *request)
 {
     unsigned int got = records_got(self);
     size_t part = 0;
     int result;
 
-    keep_buffer_among(self, request);
     result = SSL_read_ex(self->ssl, request->target, request->length, &part);
     request->done = part;
     if (result <= 0 || !request->reads_on || self->pending_exception[0] != NULL)
@@ -68,7 +48,6 @@ static int act_read(tb_connection *self, tb_request *request)
             tb_clear_errors();
             got = records_got(self);
         }
-        keep_buffer_among(self, request);
         result = SSL_read_ex(self->ssl, request->target + request->done, request->length - request->done, &part);
         if (result > 0)
             request->done += part;
@@ -129,7 +108,6 @@ static int read_some(tb_connection *self, tb_request *request, int release_gil)
 typedef struct {
     int would_wait;    /* OpenSSL would find nothing to read */
     int release_gil;   /* worth it */
-    size_t waiting;    /* bytes in the queue */
     size_t prediction; /* how many bytes it gives if it is asked for more, 0: unknown */
 } outlook;
 
@@ -150,7 +128,6 @@ static void look_into_memory(tb_connection *self, size_t wanted, outlook *seen)
      * buffer of 16 KiB to find that out. */
     seen->would_wait = pending == 0 && !ended && finished && !begun && SSL_get_shutdown(self->ssl) == 0;
     self->much_waited = pending > MUCH_WAITS || (self->much_waited && !seen->would_wait);
-    seen->waiting = pending;
     decrypted = begun ? SSL_pending(self->ssl) : 0;
     tb_connection_unlock(self, locked);
     if (decrypted > 0) {
@@ -221,7 +198,6 @@ PyObject *tb_connection_read_into(tb_connection *self, Py_ssize_t length, PyObje
         goto exit;
     }
     plan_buffer(self, &request, &seen);
-    request.waiting = seen.waiting;
     if (read_some(self, &request, seen.release_gil) == 0)
         count = tb_last_int_get(&self->read, request.done);
 exit:
@@ -269,7 +245,6 @@ static PyObject *read_predicted(tb_connection *self, size_t length, const outloo
     memset(&request, 0, sizeof request);
     request.target = PyBytes_AsString(bytes);
     request.length = length;
-    request.waiting = seen->waiting;
     request.reads_on = length > TB_RECORD_LENGTH;
     if (read_some(self, &request, seen->release_gil) < 0) {
         Py_DECREF(bytes);

@@ -83,7 +83,7 @@ static int apply_defaults(tb_context *self)
         return -1;
     if (tb_context_default_algorithms(self) < 0)
         return -1;
-    SSL_CTX_set_mode(self->ctx, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(self->ctx, TB_MODE_OF_BUFFERS);
     SSL_CTX_set_session_id_context(self->ctx, (const unsigned char *)"Python", 6);
     /* A chain that leads to a trust anchor is looked for before the one the peer suggests. */
     X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_TRUSTED_FIRST);

@@ -26,7 +26,16 @@ typedef enum {
     TB_EXCEPTION_COUNT
 } tb_exception;
 
-/* Per-interpreter state of the module; each member is an owned reference but the last three. */
+typedef struct tb_connection tb_connection;
+
+/* Connections that may have OpenSSL keep their buffers: kept_buffers.h says why. */
+#define TB_KEPT 4
+typedef struct {
+    tb_connection *of[TB_KEPT]; /* borrowed, or NULL */
+    int hand;                   /* whose turn it is to leave, unless he has worked since he last had it */
+} tb_kept_buffers;
+
+/* Per-interpreter state of the module; each member is an owned reference but the last four. */
 typedef struct {
     PyTypeObject *memory_bio_type;
     PyTypeObject *context_type;
@@ -42,6 +51,7 @@ typedef struct {
     PyObject *fileno_name;
     const PyTypeObject *ssl_socket_type; /* the class SSLSocket, only to compare */
     const void *interpreter;             /* whose state it is: the address of its sys.modules, only to compare */
+    tb_kept_buffers kept_buffers;
     tb_gil_turns turns;
 } core_state;
 
@@ -181,7 +191,7 @@ tb_context *tb_session_context(PyObject *session); /* borrowed */
 
 /* ---- connection.c and its neighbours ------------------------------------------------------------ */
 
-typedef struct {
+struct tb_connection {
     PyObject_HEAD core_state *state;
     PyObject *module;    /* keeps state alive */
     tb_context *context; /* owned */
@@ -200,12 +210,13 @@ typedef struct {
     size_t overhead;                 /* what encryption adds to a record, bytes; 0: not predictable */
     int overhead_is_known;           /* from the end of the handshake on, as long as the next one stays the same */
     unsigned int others;             /* tb_membio_others() then */
-    int keeps_buffer;                /* OpenSSL does, its own one for what the peer sends */
     int much_waited;                 /* since incoming_queue was empty: connection_read.c says how much */
+    int turns;                       /* of kept_buffers.h: writes and reads since it came among the few */
+    int worked_lately;               /* and whether one of them was lately */
     tb_last_int written, read;       /* what writes, and reads into a buffer, return */
     int server_side;
     int shutdown_seen_zero;
-} tb_connection;
+};
 
 int tb_connection_type_add(PyObject *module, core_state *state);
 int tb_is_connection(PyObject *object);
@@ -221,10 +232,25 @@ void tb_connection_enter_python(tb_connection *self);
 void tb_connection_leave_python(tb_connection *self);
 /* Keeps the current exception to be raised when the operation in progress returns. */
 void tb_connection_keep_exception(tb_connection *self);
+void tb_connection_take_mutex(tb_connection *self);
+void tb_connection_give_mutex(tb_connection *self);
+
 /* Locks `ssl` for a short use with the GIL held, in which nothing of Python's is called that may run other code or give
  * the GIL up.  Returns what unlocking needs. */
-int tb_connection_lock(tb_connection *self);
-void tb_connection_unlock(tb_connection *self, int locked);
+static inline int tb_connection_lock(tb_connection *self)
+{
+    int needed = tb_gil_lock_is_exposed(&self->lock);
+
+    if (needed)
+        tb_connection_take_mutex(self);
+    return needed;
+}
+
+static inline void tb_connection_unlock(tb_connection *self, int locked)
+{
+    if (locked)
+        tb_connection_give_mutex(self);
+}
 
 /* ---- sslobject.c -------------------------------------------------------------------------------- */
 

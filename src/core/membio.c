@@ -300,7 +300,7 @@ size_t tb_membio_peek_record(tb_membio *queue, int at_record, size_t *pending, i
     *ended = queue->eof_written;
     queue->at_record = at_record;
     at.item = queue->first;
-    length = place_take_header(&at);
+    length = queue->pending > 0 ? place_take_header(&at) : 0;
     tb_gil_lock_release(&queue->lock, locked);
     return length;
 }

@@ -71,6 +71,16 @@ typedef const X509_NAME tb_wanted_name;
 #define TB_DEFAULT_NO_RENEGOTIATION SSL_OP_NO_RENEGOTIATION
 #endif
 
+/* SSL_free_buffers() frees what is used afterwards in releases before June 2024 (CVE-2024-4741).  Where it might,
+ * OpenSSL frees its buffers by itself, behind each record. */
+#if OPENSSL_VERSION_NUMBER >= 0x30500000L
+#define TB_MODE_OF_BUFFERS       0
+#define tb_ssl_free_buffers(ssl) ((void)SSL_free_buffers(ssl))
+#else
+#define TB_MODE_OF_BUFFERS       SSL_MODE_RELEASE_BUFFERS
+#define tb_ssl_free_buffers(ssl) ((void)(ssl))
+#endif
+
 /* Whether an X509_STORE's objects are one list; from 4.0 on it may keep more than that. */
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L && OPENSSL_VERSION_NUMBER < 0x40000000L
 #define TB_STORE_IS_A_LIST 1

@@ -183,7 +183,6 @@ typedef struct {
     PyObject_HEAD SSL *ssl;
     memory *in, *out; /* NULL over a socket */
     size_t overhead;  /* what encryption adds to a record, with its header; 0: not known yet */
-    int keeps_buffer; /* OpenSSL does, its own one for what the peer sends */
 } connection;
 
 static size_t overhead(connection *self)
@@ -286,23 +285,6 @@ static void keep_little(memory *self)
     self->end = rest;
 }
 
-/* Among the records of much that waits OpenSSL keeps its buffer, as for our module (connection_read.c). */
-static void keep_buffer_among(connection *self)
-{
-    size_t waiting = self->in->end - self->in->start;
-    int keep = waiting > (self->keeps_buffer ? 2 * RECORD : 8 * RECORD);
-
-    if (keep == self->keeps_buffer)
-        return;
-    if (keep) {
-        SSL_clear_mode(self->ssl, SSL_MODE_RELEASE_BUFFERS);
-        SSL_set_mode(self->ssl, 0);
-    } else {
-        SSL_set_mode(self->ssl, SSL_MODE_RELEASE_BUFFERS);
-    }
-    self->keeps_buffer = keep;
-}
-
 /* 0, or -1 where there was no data but, say, a session ticket. */
 static int read_records(connection *self, char *target, size_t length)
 {
@@ -311,7 +293,6 @@ static int read_records(connection *self, char *target, size_t length)
     int result;
 
     do {
-        keep_buffer_among(self);
         result = SSL_read_ex(self->ssl, target + done, length - done, &part);
         done += part;
     } while (result == 1 && done < length);
@@ -435,7 +416,6 @@ static connection *new_connection(PyObject *context, int server_side)
         return NULL;
     self->in = self->out = NULL;
     self->overhead = 0;
-    self->keeps_buffer = 0;
     self->ssl = SSL_new(PyCapsule_GetPointer(context, NULL));
     if (self->ssl == NULL)
         fail("SSL_new");
@@ -492,6 +472,7 @@ static PyObject *context(PyObject *module, PyObject *arguments)
 {
     const char *directory, *version, *suite, *key, *group;
     settings wanted;
+    SSL_CTX *made;
     int server;
 
     (void)module;
@@ -502,7 +483,9 @@ static PyObject *context(PyObject *module, PyObject *arguments)
     wanted.suite = suite;
     wanted.key = key;
     wanted.group = group;
-    return PyCapsule_New(make_context(server, &wanted), NULL, NULL);
+    made = make_context(server, &wanted);
+    SSL_CTX_clear_mode(made, SSL_MODE_RELEASE_BUFFERS); /* each connection keeps its buffers, ours only a few */
+    return PyCapsule_New(made, NULL, NULL);
 }
 
 static PyObject *openssl(PyObject *module, PyObject *unused)

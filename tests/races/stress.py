@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Threads that share one connection and its MemoryBIOs: short work with the GIL, long work without it, both at once.
+"""Threads that share one connection and its MemoryBIOs: short work with the GIL, long work without it, both at once, and
+more connections than keep their buffers.
 
     python stress.py [callbacks]
 
@@ -45,6 +46,7 @@ def run(directory, callbacks):
         for context in both:
             context._msg_callback = give_way
     pair = peers.MemoryPair(*both).handshake()
+    others = [peers.MemoryPair(*both).handshake() for _ in range(3)]
     client, server, to_server = pair.client, pair.server, pair.to_server
     expected = sum(length * count for length, count in WRITES)
     received, counting = [0], threading.Lock()
@@ -74,7 +76,13 @@ def run(directory, callbacks):
             to_server.write(b"")
             give_way()
 
-    work = [(write, numbers) for numbers in WRITES] + [(read, (16384,)), (read, (65536,)), (ask, ())]
+    def work_elsewhere():
+        while goes_on():
+            for each in others:
+                each.send(each.client, each.server, b"y" * 100)
+            give_way()
+
+    work = [(write, numbers) for numbers in WRITES] + [(read, (16384,)), (read, (65536,)), (ask, ()), (work_elsewhere, ())]
     threads = [threading.Thread(target=function, args=arguments) for function, arguments in work]
     for thread in threads:
         thread.start()

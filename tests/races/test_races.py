@@ -25,6 +25,10 @@ GUARDS = {
         "connection_io.c",
         "        tb_membio_expose(self->incoming_queue, change);\n        tb_membio_expose(self->outgoing_queue, change);\n",
     ),
+    "buffers": (
+        "kept_buffers.c",
+        "    if (exposed && pthread_mutex_trylock(&self->lock.mutex) != 0)\n        return;\n",
+    ),
     "connection": ("connection_io.c", "    tb_gil_lock_expose(&self->lock, change);\n"),
 }
 

@@ -77,26 +77,6 @@ def test_an_idle_connection_keeps_no_buffers(certificates, version):
     assert each < IDLE_LIMIT
 
 
-@pytest.mark.parametrize("into_a_buffer", [False, True])
-def test_openssl_keeps_its_buffer_between_many_records_and_not_behind_them(pair, into_a_buffer):
-    length, part, of_a_record = 256 * 1024, 64 * 1024, 16384
-    data, buffer = b"x" * length, bytearray(part)
-
-    def read():
-        return pair.server.read(part, buffer) if into_a_buffer else len(pair.server.read(part))
-
-    pair.client.write(b"x")
-    assert read() == 1  # OpenSSL 3.0 keeps one from the handshake until then
-    for _ in range(2):
-        before = heap.allocated()
-        pair.client.write(data)
-        assert read() == part
-        # The ciphertext is there as a whole until most of it was read.
-        assert of_a_record < heap.allocated() - before - length < 2 * of_a_record
-        assert [read(), read(), read()] == [part] * 3
-        assert heap.allocated() - before < of_a_record
-
-
 @pytest.mark.skipif(not hasattr(sys, "getrefcount"), reason="this Python counts no references")
 def test_references_and_objects_do_not_grow(certificates):
     client = client_context(certificates)

@@ -49,7 +49,7 @@ def alone(suite: str, length: int) -> Measurement:
 
 
 def fewest(suite: str, length: int) -> Measurement:
-    """The same transfer in C with as few copies as ours, which FEWEST alone can do: ours if Python took no time."""
+    """The same transfer in C with as few copies as ours and buffers that stay: ours if Python took no time. For FEWEST alone."""
     return Measurement(f"fewest {suite} {length}", f"bulk_fewest tls13 {suite} {length} {{seconds}}", "MB/s", suite=suite)
 
 
