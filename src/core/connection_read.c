@@ -243,7 +243,7 @@ static PyObject *read_predicted(tb_connection *self, size_t length, const outloo
     if (bytes == NULL)
         return NULL;
     memset(&request, 0, sizeof request);
-    request.target = PyBytes_AsString(bytes);
+    request.target = TB_BYTES_DATA(bytes);
     request.length = length;
     request.reads_on = length > TB_RECORD_LENGTH;
     if (read_some(self, &request, seen->release_gil) < 0) {

@@ -348,7 +348,7 @@ void tb_membio_reserve(tb_membio *queue, size_t length)
         PyErr_Clear();
         return;
     }
-    reserved = chunk_new_bytes(bytes, PyBytes_AsString(bytes), length, 0);
+    reserved = chunk_new_bytes(bytes, TB_BYTES_DATA(bytes), length, 0);
     if (reserved == NULL)
         return;
     locked = tb_gil_lock_take(&queue->lock);
@@ -660,7 +660,7 @@ static PyObject *memory_bio_read(PyObject *object, PyObject *args, PyObject *kwa
         PyErr_SetString(PyExc_TypeError, "read() takes no keyword arguments");
         return NULL;
     }
-    if (PyTuple_Size(args) > 0 && !PyArg_ParseTuple(args, "|n:read", &size)) /* mostly all is wanted */
+    if (TB_TUPLE_SIZE(args) > 0 && !PyArg_ParseTuple(args, "|n:read", &size)) /* mostly all is wanted */
         return NULL;
     return take(((memory_bio *)object)->queue, size);
 }

@@ -282,19 +282,10 @@ static int bind_buffers(void)
 
 static int get_view(PyObject *object, tb_view *view, int flags)
 {
-    /* The layout, which is most of a view, stays as it is where it is not used: clearing it all takes longer than
-     * everything else here. */
     view->held = 0;
     view->bytes = NULL;
     view->bounce = NULL;
     view->target = NULL;
-    if (flags == TB_SIMPLE && PyBytes_CheckExact(object)) { /* they cannot change: a reference is enough */
-        Py_INCREF(object);
-        view->bytes = object;
-        view->data = PyBytes_AsString(object);
-        view->length = PyBytes_Size(object);
-        return 0;
-    }
     memset(&view->layout, 0, sizeof view->layout);
 #ifdef TB_PYTHON2
     if (PyUnicode_Check(object)) {
@@ -312,7 +303,7 @@ static int get_view(PyObject *object, tb_view *view, int flags)
     return 0;
 }
 
-int tb_view_get(PyObject *object, tb_view *view)
+int tb_view_get_of_buffer(PyObject *object, tb_view *view)
 {
     return get_view(object, view, TB_SIMPLE);
 }
@@ -322,7 +313,7 @@ int tb_view_get_writable(PyObject *object, tb_view *view)
     return get_view(object, view, TB_WRITABLE);
 }
 
-void tb_view_release(tb_view *view)
+void tb_view_release_buffer(tb_view *view)
 {
     if (view->held)
         release_buffer(&view->layout);
@@ -330,10 +321,8 @@ void tb_view_release(tb_view *view)
     if (view->bounce != NULL)
         release_old_buffer(view);
 #endif
-    Py_CLEAR(view->bytes);
     view->held = 0;
     view->bounce = NULL;
-    view->data = NULL;
 }
 
 /* ---- types ----------------------------------------------------------------------------------- */
@@ -537,17 +526,6 @@ void tb_prefer_fast_call(PyMethodDef *method, tb_fast_method fast)
     method->ml_meth = (PyCFunction)(void (*)(void))fast;
     /* In 3.6 the same function goes by the first flag alone, and the two together are refused. */
     method->ml_flags = tb_python_version < 0x03070000 ? FASTCALL : FASTCALL | METH_KEYWORDS;
-}
-
-Py_ssize_t tb_plain_arguments(PyObject *args, PyObject *kwargs, PyObject **arguments, Py_ssize_t most)
-{
-    Py_ssize_t count = PyTuple_Size(args), i;
-
-    if (kwargs != NULL || count > most)
-        return -1;
-    for (i = 0; i < count; i++)
-        arguments[i] = PyTuple_GetItem(args, i);
-    return count;
 }
 
 PyObject *tb_call_with_tuple(PyCFunctionWithKeywords method, PyObject *self, PyObject *const *arguments,

@@ -19,6 +19,19 @@
 #error "TB_PYTHON2 must be defined exactly when the headers are Python 2.7's"
 #endif
 
+/* Of what is known to be a tuple or an exact bytes object: the stable ABI has functions for it, 2.7 has no call. */
+#ifdef TB_PYTHON2
+#define TB_TUPLE_SIZE   PyTuple_GET_SIZE
+#define TB_TUPLE_ITEM   PyTuple_GET_ITEM
+#define TB_BYTES_DATA   PyString_AS_STRING
+#define TB_BYTES_LENGTH PyString_GET_SIZE
+#else
+#define TB_TUPLE_SIZE   PyTuple_Size
+#define TB_TUPLE_ITEM   PyTuple_GetItem
+#define TB_BYTES_DATA   PyBytes_AsString
+#define TB_BYTES_LENGTH PyBytes_Size
+#endif
+
 /* ---- buffers --------------------------------------------------------------------------------
  * Py_buffer joined the limited API in 3.11 only, but its layout has not changed since 3.3 and the
  * functions are exported by every Python 3.  The struct is therefore declared here, the functions
@@ -48,12 +61,34 @@ typedef struct {
     PyObject *target; /* 2.7: where the bounce buffer is written back to; borrowed */
 } tb_view;
 
+int tb_view_get_of_buffer(PyObject *object, tb_view *view);
+void tb_view_release_buffer(tb_view *view);
+
 /* Takes a view of any bytes-like object.  On 2.7 unicode is refused: the old buffer protocol would
  * expose its internal UCS2/UCS4 representation.  Returns 0, or -1 with TypeError/BufferError. */
-int tb_view_get(PyObject *object, tb_view *view);
+static inline int tb_view_get(PyObject *object, tb_view *view)
+{
+    if (!PyBytes_CheckExact(object))
+        return tb_view_get_of_buffer(object, view);
+    /* It cannot change: a reference is enough.  The layout, which is most of a view, stays as it is: clearing it takes
+     * longer than everything else here. */
+    Py_INCREF(object);
+    view->bytes = object;
+    view->data = TB_BYTES_DATA(object);
+    view->length = TB_BYTES_LENGTH(object);
+    return 0;
+}
+
 /* The same for writing; the memory may be written through (void *)view->data. */
 int tb_view_get_writable(PyObject *object, tb_view *view);
-void tb_view_release(tb_view *view);
+
+static inline void tb_view_release(tb_view *view)
+{
+    if (view->bytes != NULL)
+        Py_CLEAR(view->bytes);
+    else
+        tb_view_release_buffer(view);
+}
 
 /* ---- native str: `str` of the running Python ------------------------------------------------- */
 PyObject *tb_native_str(const char *utf8);
@@ -150,7 +185,16 @@ PyObject *tb_call_with_tuple(PyCFunctionWithKeywords method, PyObject *self, PyO
                              Py_ssize_t count, PyObject *names);
 /* Stores up to `most` positional arguments, borrowed, and returns their number; -1, without an exception, where
  * there are more or keywords.  PyArg_ParseTupleAndKeywords, which then tells what is wrong, costs 0.2 us. */
-Py_ssize_t tb_plain_arguments(PyObject *args, PyObject *kwargs, PyObject **arguments, Py_ssize_t most);
+static inline Py_ssize_t tb_plain_arguments(PyObject *args, PyObject *kwargs, PyObject **arguments, Py_ssize_t most)
+{
+    Py_ssize_t count = TB_TUPLE_SIZE(args), i;
+
+    if (kwargs != NULL || count > most)
+        return -1;
+    for (i = 0; i < count; i++)
+        arguments[i] = TB_TUPLE_ITEM(args, i);
+    return count;
+}
 
 /* A method's documentation; Python 3 makes its signature of the first line. */
 #ifdef TB_PYTHON2
