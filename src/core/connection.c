@@ -13,7 +13,7 @@
 
 /* ---- locking and callbacks ------------------------------------------------------------------------- */
 
-/* With the GIL.  The others see at once that the mutex counts. */
+/* The others see at once that the mutex counts. */
 void tb_connection_take_mutex(tb_connection *self)
 {
     tb_gil_lock_expose(&self->lock, 1);

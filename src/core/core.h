@@ -232,6 +232,7 @@ void tb_connection_enter_python(tb_connection *self);
 void tb_connection_leave_python(tb_connection *self);
 /* Keeps the current exception to be raised when the operation in progress returns. */
 void tb_connection_keep_exception(tb_connection *self);
+/* The mutex itself.  With the GIL, which others may have while it is waited for. */
 void tb_connection_take_mutex(tb_connection *self);
 void tb_connection_give_mutex(tb_connection *self);
 

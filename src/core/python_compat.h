@@ -19,7 +19,7 @@
 #error "TB_PYTHON2 must be defined exactly when the headers are Python 2.7's"
 #endif
 
-/* Of what is known to be a tuple or an exact bytes object: the stable ABI has functions for it, 2.7 has no call. */
+/* Of what is known to be a tuple or an exact bytes object: a call in the stable ABI, a look into the object on 2.7. */
 #ifdef TB_PYTHON2
 #define TB_TUPLE_SIZE   PyTuple_GET_SIZE
 #define TB_TUPLE_ITEM   PyTuple_GET_ITEM
