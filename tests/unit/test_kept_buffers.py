@@ -7,7 +7,7 @@ import pytest
 
 import heap
 import _tls_bootstrap as tls
-from peers import LIMIT, MemoryPair, client_context, server_context
+from peers import LIMIT, MemoryPair, client_context, connected, server_context
 
 KEPT = 4  # connections
 TURNS = 8  # writes and reads
@@ -24,6 +24,21 @@ def work(pair, rounds=TURNS // 2 + 1):
     for _ in range(rounds):
         for sender, receiver in ((pair.client, pair.server), (pair.server, pair.client)):
             assert pair.send(sender, receiver, b"x" * 100) == b"x" * 100
+
+
+class SocketPair(object):
+    """A client and a server SSLSocket."""
+
+    def __init__(self, certificates, version):
+        self.client, self.server = connected(certificates, version)
+
+    def send(self, sender, receiver, data):
+        sender.sendall(data)
+        return receiver.recv(len(data))
+
+    def close(self):
+        self.client.close()
+        self.server.close()
 
 
 class Listener(object):
@@ -64,6 +79,22 @@ def test_four_have_theirs(pairs):
         work(pair)
         expected = min(2 * (number + 1), KEPT) * BUFFERS if ARE_KEPT else 0
         assert abs(growth(before) - expected) < SLACK
+
+
+def test_sockets_have_theirs_too(certificates, version):
+    several = [SocketPair(certificates, version) for _ in range(5 + KEPT // 2)]
+    for pair in several:
+        work(pair)
+    for pair in several[5:]:
+        pair.close()
+    del several[5:], pair
+    before = heap.allocated()
+    for number, pair in enumerate(several):
+        work(pair)
+        expected = min(2 * (number + 1), KEPT) * BUFFERS if ARE_KEPT else 0
+        assert abs(heap.allocated() - before - expected) < SLACK
+    for pair in several:
+        pair.close()
 
 
 def test_who_works_seldom_has_none(pairs):
