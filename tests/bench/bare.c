@@ -484,7 +484,7 @@ static PyObject *context(PyObject *module, PyObject *arguments)
     wanted.key = key;
     wanted.group = group;
     made = make_context(server, &wanted);
-    SSL_CTX_clear_mode(made, SSL_MODE_RELEASE_BUFFERS); /* each connection keeps its buffers, ours only a few */
+    keep_buffers(made);
     return PyCapsule_New(made, NULL, NULL);
 }
 

@@ -90,6 +90,12 @@ static SSL_CTX *make_context(int server, const settings *wanted)
     return context;
 }
 
+/* Connections of this context keep OpenSSL's buffers from now on, as ours do as long as they are few. */
+static inline void keep_buffers(SSL_CTX *context)
+{
+    SSL_CTX_clear_mode(context, SSL_MODE_RELEASE_BUFFERS);
+}
+
 static void set_names(SSL *client)
 {
     if (SSL_set1_host(client, "localhost") != 1 || SSL_set_tlsext_host_name(client, "localhost") != 1)

@@ -293,8 +293,8 @@ static pair *standing_pair(const char *version, const char *suite_name, int whic
     client = make_context(0, &wanted);
     server = make_context(1, &wanted);
     if (which == SHARING) {
-        SSL_CTX_clear_mode(client, SSL_MODE_RELEASE_BUFFERS);
-        SSL_CTX_clear_mode(server, SSL_MODE_RELEASE_BUFFERS);
+        keep_buffers(client);
+        keep_buffers(server);
     }
     make_pair(&known[i].ends, client, server, NULL, which == SHARING ? NULL : allocate(2 * LARGEST));
     shake_hands(&known[i].ends);

@@ -70,15 +70,16 @@ def pairs(certificates, version):
     return several[:5]
 
 
-def test_four_have_theirs(pairs):
-    def growth(before):
-        return heap.allocated() - before
-
+def check_that_four_have_theirs(pairs):
     before = heap.allocated()
     for number, pair in enumerate(pairs):
         work(pair)
         expected = min(2 * (number + 1), KEPT) * BUFFERS if ARE_KEPT else 0
-        assert abs(growth(before) - expected) < SLACK
+        assert abs(heap.allocated() - before - expected) < SLACK
+
+
+def test_four_have_theirs(pairs):
+    check_that_four_have_theirs(pairs)
 
 
 def test_sockets_have_theirs_too(certificates, version):
@@ -88,13 +89,23 @@ def test_sockets_have_theirs_too(certificates, version):
     for pair in several[5:]:
         pair.close()
     del several[5:], pair
-    before = heap.allocated()
-    for number, pair in enumerate(several):
-        work(pair)
-        expected = min(2 * (number + 1), KEPT) * BUFFERS if ARE_KEPT else 0
-        assert abs(heap.allocated() - before - expected) < SLACK
+    check_that_four_have_theirs(several)
     for pair in several:
         pair.close()
+
+
+def test_who_shakes_hands_takes_none_away(pairs):
+    before = heap.allocated()
+    for pair in pairs[: KEPT // 2]:
+        work(pair)
+    contexts = pairs[0].client.context, pairs[0].server.context
+    others = [MemoryPair(*contexts) for _ in range(KEPT)]
+    for other in others:
+        for end in (other.client, other.server):
+            with pytest.raises(tls.SSLWantReadError):
+                end.do_handshake()
+    del others, other, end
+    assert abs(heap.allocated() - before - (KEPT * BUFFERS if ARE_KEPT else 0)) < SLACK
 
 
 def test_who_works_seldom_has_none(pairs):
