@@ -13,40 +13,41 @@ class EnumMeta(type):
     """The class of enumeration classes."""
 
     def __new__(mcs, name, bases, namespace):
-        values = {}
+        values = []
         for key in list(namespace):
             if not key.startswith("_") and not _is_descriptor(namespace[key]):
-                values[key] = namespace.pop(key)
+                values.append((namespace.pop(key), key))
         if values and not isinstance(bases[0], EnumMeta):
             namespace.setdefault("__repr__", EnumBehaviour.__repr__)  # not the mixed-in type's
+        by_name = namespace["_by_name_"] = {}
+        by_value = namespace["_by_value_"] = {}
+        members = namespace["_members_"] = []
         cls = type.__new__(mcs, name, bases, namespace)
-        cls._by_name_ = {}
-        cls._by_value_ = {}
-        cls._members_ = []
-        for key, value in sorted(values.items(), key=lambda item: (item[1], item[0])):
-            cls._add(key, value)
+        if values:
+            make, plain = cls.__new__, cls._plain_value()
+            for value, key in sorted(values):
+                member = by_value.get(value)
+                if member is None:
+                    member = make(cls, value)
+                    member._name_ = key
+                    member._value_ = plain(member)
+                    by_value[value] = by_value[member._value_] = member
+                    members.append(member)
+                by_name[key] = member
+            # Last: after each of these 2.7 finds nothing of the class in its cache.
+            for key, member in by_name.items():
+                type.__setattr__(cls, key, member)
         return cls
 
     def __init__(cls, name, bases, namespace):
         type.__init__(cls, name, bases, namespace)
 
-    def _add(cls, name, value):
-        member = cls._by_value_.get(value)
-        if member is None:
-            member = cls.__new__(cls, value)
-            member._name_ = name
-            member._value_ = cls._value_of(member)
-            cls._by_value_[value] = cls._by_value_[member._value_] = member
-            cls._members_.append(member)
-        cls._by_name_[name] = member
-        type.__setattr__(cls, name, member)
-
-    def _value_of(cls, member):
-        """The value without the enumeration's class: of the first base that is not one itself."""
+    def _plain_value(cls):
+        """What makes of a member its value without the enumeration's class: of the first base that is not one itself."""
         for base in cls.__mro__[1:]:
             if base is not object and not isinstance(base, EnumMeta):
-                return int(member) if base is int else base._make(member)  # a named tuple
-        return member
+                return int if base is int else base._make  # a named tuple
+        return lambda member: member
 
     def __call__(cls, value, names=None, module=None):
         if names is None:
@@ -100,7 +101,8 @@ class EnumMeta(type):
 
 
 def _is_descriptor(value):
-    return any(hasattr(value, name) for name in _DESCRIPTORS)
+    # An attribute that is not there takes long, and most are members.
+    return type(value) is not int and any(hasattr(value, name) for name in _DESCRIPTORS)
 
 
 def member_text(cls, member):
