@@ -25,11 +25,12 @@ def examine(build: Build) -> Verdict | None:
     chosen = interpreters_for(build)
     if not build.label.startswith("portable/"):
         chosen = list({item.name: item for item in (chosen[0], chosen[-1])}.values())
-    kind = build.label.rpartition("/")[0] or "bundled"
+    flavours = {above: name for name, (above, _) in interpreters.FLAVOURS.items()}
+    flavour = flavours[build.label.rpartition("/")[0]]
     for item in chosen:
         interpreters.pytest_directory(item)
     verdict = Verdict("surroundings", build.label)
-    for outcome in on_all(lambda item: interpreters.run_on(item, [str(PAYLOADS)], kind), chosen):
+    for outcome in on_all(lambda item: interpreters.run_on(item, [str(PAYLOADS)], flavour), chosen):
         include(outcome, verdict)
     if build.label == f"portable/{NATIVE}/py3":
         _on_the_newest(build, verdict)
