@@ -15,7 +15,7 @@ from . import _core
 
 PY2 = sys.version_info[0] == 2
 
-text_type = type(b"".decode("utf-8"))  # unicode on 2.7, in a way that no formatter undoes; needs no import of a codec
+text_type = unicode if PY2 else str  # noqa: F821
 integer_types = (int, long) if PY2 else (int,)  # noqa: F821
 
 if PY2:

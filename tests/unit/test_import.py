@@ -37,6 +37,19 @@ def test_the_standard_librarys_ssl_is_not_imported():
     assert output == "[]"
 
 
+def test_no_codec_is_imported(monkeypatch):
+    # Under another locale the start of 2.7 may have imported it already.
+    monkeypatch.setenv("LC_ALL", "C")
+    output = check_python(
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        "import _tls_bootstrap as tls\n"
+        "tls.SSLSocket, tls.SSLContext, tls.CERT_REQUIRED\n"
+        "print(sorted(name for name in set(sys.modules) - before if name.startswith('encodings')))"
+    )
+    assert output == "[]"
+
+
 def imported_modules(path):
     """The modules that a file imports by absolute name."""
     for node in ast.walk(ast.parse(read_file(path))):
