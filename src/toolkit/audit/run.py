@@ -78,6 +78,12 @@ def interpreters_for(build: Build) -> list[Interpreter]:
     return fitting
 
 
+def flavour_of(build: Build) -> str:
+    """Which of interpreters.FLAVOURS a build for this machine is."""
+    flavours = {directory: name for name, (directory, _) in interpreters.FLAVOURS.items()}
+    return flavours[build.label.rpartition("/")[0]]
+
+
 def run(command: Sequence[str | Path], variables: Mapping[str, str], limit: int = TIME_LIMIT) -> Run:
     """Run a program with the caller's environment, less what would change an interpreter, plus `variables`."""
     kept = {name: value for name, value in tools.pip_environment().items() if not name.startswith("TLS_BOOTSTRAP_")}

@@ -15,7 +15,7 @@ from openssl.errors import BuildError
 from toolkit import interpreters
 from toolkit.audit.model import NATIVE, PAYLOADS, RESULTS, Build, Gate, Verdict, builds
 from toolkit.audit.roots import NEWEST, opened
-from toolkit.audit.run import failures, include, interpreters_for, on_all, summary
+from toolkit.audit.run import failures, flavour_of, include, interpreters_for, on_all, summary
 
 
 def examine(build: Build) -> Verdict | None:
@@ -25,12 +25,10 @@ def examine(build: Build) -> Verdict | None:
     chosen = interpreters_for(build)
     if not build.label.startswith("portable/"):
         chosen = list({item.name: item for item in (chosen[0], chosen[-1])}.values())
-    flavours = {above: name for name, (above, _) in interpreters.FLAVOURS.items()}
-    flavour = flavours[build.label.rpartition("/")[0]]
     for item in chosen:
         interpreters.pytest_directory(item)
     verdict = Verdict("surroundings", build.label)
-    for outcome in on_all(lambda item: interpreters.run_on(item, [str(PAYLOADS)], flavour), chosen):
+    for outcome in on_all(lambda item: interpreters.run_on(item, [str(PAYLOADS)], flavour_of(build)), chosen):
         include(outcome, verdict)
     if build.label == f"portable/{NATIVE}/py3":
         _on_the_newest(build, verdict)
