@@ -21,6 +21,8 @@ from toolkit import builds, deps, interpreters
 OUTPUT = Path("build", "refcounts")
 TESTS = "tests/unit"
 PYTHON = "/usr/bin/python3-dbg"
+#: Seconds: the suite six times over, by an interpreter that checks what it does.
+TIME_LIMIT = 5400
 
 #: A leak of one reference a call.
 LEAK = """
@@ -39,7 +41,8 @@ def _run(tree: Path, paths: Sequence[str], name: str, arguments: Sequence[str]) 
     # pytest would keep the exceptions that tests of broken callbacks leave.
     kept = ("-p", "no:unraisableexception", "-p", "no:threadexception")
     command = [PYTHON, "-s", "-m", "pytest", "-p", "refcounts", *kept]
-    return interpreters.run_pytest(command, name, paths, {"PYTHONPATH": os.pathsep.join(places)}, arguments)
+    variables = {"PYTHONPATH": os.pathsep.join(places)}
+    return interpreters.run_pytest(command, name, paths, variables, arguments, progress=True, limit=TIME_LIMIT)
 
 
 def _notices(tree: Path) -> interpreters.Outcome:

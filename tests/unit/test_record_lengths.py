@@ -160,6 +160,7 @@ def test_a_renegotiation_that_changes_the_cipher(certificates, first, second):
                 server.read_until(line)
             context.set_ciphers(second)
             server.type(b"r\n")
+        connection.close()
 
 
 def echo(connection):
@@ -184,7 +185,7 @@ def test_another_openssl_understands_every_length(certificates, suite):
     # OpenSSL has other code for each number of blocks and each kind of processor, and two ends of ours would make the same
     # mistake in it.
     ssl = pytest.importorskip("ssl", reason="this Python has no ssl to compare with")
-    accepting = ssl.SSLContext(ssl.PROTOCOL_SSLv23)
+    accepting = ssl.SSLContext(getattr(ssl, "PROTOCOL_TLS_SERVER", ssl.PROTOCOL_SSLv23))
     accepting.load_cert_chain(certificates.localhost.certificate, certificates.localhost.key)
     accepting.set_ciphers(suite)
     one, other = peers.socket_pair()
