@@ -23,7 +23,7 @@ LOGS = Path("build", "log")
 ALWAYS = ("lint", "matrix")
 #: Verbs of the Makefile with what else make is told, by what takes about as long together: some twenty minutes on two
 #: processors with a warm cache.
-SHARES = (("audit",), ("pip-matrix", "conformance"), ("life-cycle LIFE_CYCLE=--share",))
+SHARES = (("audit",), ("pip-matrix", "conformance"), ("life-cycle LIFE_CYCLE=--share", "refcounts"))
 
 
 def chosen(commit: str, asked: str | None) -> list[int]:

@@ -21,8 +21,6 @@ from toolkit import builds, deps, interpreters
 OUTPUT = Path("build", "refcounts")
 TESTS = "tests/unit"
 PYTHON = "/usr/bin/python3-dbg"
-#: Seconds: the suite six times over, by an interpreter that checks what it does.
-TIME_LIMIT = 5400
 
 #: A leak of one reference a call.
 LEAK = """
@@ -41,8 +39,7 @@ def _run(tree: Path, paths: Sequence[str], name: str, arguments: Sequence[str]) 
     # pytest would keep the exceptions that tests of broken callbacks leave.
     kept = ("-p", "no:unraisableexception", "-p", "no:threadexception")
     command = [PYTHON, "-s", "-m", "pytest", "-p", "refcounts", *kept]
-    variables = {"PYTHONPATH": os.pathsep.join(places)}
-    return interpreters.run_pytest(command, name, paths, variables, arguments, progress=True, limit=TIME_LIMIT)
+    return interpreters.run_pytest(command, name, paths, {"PYTHONPATH": os.pathsep.join(places)}, arguments, progress=True)
 
 
 def _notices(tree: Path) -> interpreters.Outcome:

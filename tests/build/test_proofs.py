@@ -17,7 +17,7 @@ def test_every_proof_is_a_verb():
     named = [words.split()[0] for share in proofs.SHARES for words in share]
     assert named and len(named) == len(set(named))
     assert {*named, *proofs.ALWAYS} <= verbs
-    assert {"lint", "matrix", "audit", "pip-matrix", "life-cycle"} <= {*named, *proofs.ALWAYS}
+    assert {"lint", "matrix", "audit", "pip-matrix", "life-cycle", "refcounts"} <= {*named, *proofs.ALWAYS}
 
 
 def test_a_commit_always_gets_the_same_share_and_every_share_comes():
