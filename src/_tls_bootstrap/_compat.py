@@ -15,6 +15,7 @@ from . import _core
 
 PY2 = sys.version_info[0] == 2
 
+# Names that only 2.7 has, hence noqa. (To learn the type by decoding something would import a codec there.)
 text_type = unicode if PY2 else str  # noqa: F821
 integer_types = (int, long) if PY2 else (int,)  # noqa: F821
 

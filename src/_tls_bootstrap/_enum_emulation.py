@@ -23,20 +23,21 @@ class EnumMeta(type):
         by_value = namespace["_by_value_"] = {}
         members = namespace["_members_"] = []
         cls = type.__new__(mcs, name, bases, namespace)
-        if values:
-            make, plain = cls.__new__, cls._plain_value()
-            for value, key in sorted(values):
-                member = by_value.get(value)
-                if member is None:
-                    member = make(cls, value)
-                    member._name_ = key
-                    member._value_ = plain(member)
-                    by_value[value] = by_value[member._value_] = member
-                    members.append(member)
-                by_name[key] = member
-            # Last: after each of these 2.7 finds nothing of the class in its cache.
-            for key, member in by_name.items():
-                type.__setattr__(cls, key, member)
+        if not values:
+            return cls
+        make, plain = cls.__new__, cls._plain_value()
+        for value, key in sorted(values):
+            member = by_value.get(value)
+            if member is None:
+                member = make(cls, value)
+                member._name_ = key
+                member._value_ = plain(member)
+                by_value[value] = by_value[member._value_] = member
+                members.append(member)
+            by_name[key] = member
+        # Last: after each of these 2.7 finds nothing of the class in its cache.
+        for key, member in by_name.items():
+            type.__setattr__(cls, key, member)
         return cls
 
     def __init__(cls, name, bases, namespace):

@@ -6,16 +6,13 @@
 It needs a debug build of CPython, which counts all references (sys.gettotalrefcount()). A test that passed is called
 WARM_UP times more with the same fixtures, for caches to fill, and then ROUNDS times; it leaks when each of these
 rounds ends with more than ALLOWED references above what it began with. A test that passes only with fixtures of its
-own cannot be repeated; the summary names those. One that works in a child is not repeated: nobody counts there.
+own cannot be repeated; the summary names those.
 """
 
-import functools
 import gc
 import sys
 
 import pytest
-
-import children
 
 WARM_UP = 2
 ROUNDS = 3
@@ -24,20 +21,6 @@ ALLOWED = 2
 
 count = getattr(sys, "gettotalrefcount", None)
 unrepeatable = []
-elsewhere = []  # tests that started a child
-started = []  # the children of the test that runs
-
-
-def noted(start):
-    @functools.wraps(start)
-    def start_and_note(*args, **kwargs):
-        started.append(None)
-        return start(*args, **kwargs)
-
-    return start_and_note
-
-
-children.run_python = noted(children.run_python)  # before a test imports it
 
 
 def pytest_configure(config):
@@ -81,11 +64,7 @@ def pytest_pyfunc_call(pyfuncitem):
         if monkeypatch is not None:  # it notes down what each call changed
             monkeypatch.undo()
 
-    del started[:]
     call()
-    if started:
-        elsewhere.append(pyfuncitem.nodeid)
-        return True
     try:
         growth = growth_of(call)
     except Exception:
@@ -97,7 +76,6 @@ def pytest_pyfunc_call(pyfuncitem):
 
 
 def pytest_terminal_summary(terminalreporter):
-    terminalreporter.write_line("%d tests work in children, where nobody counts" % len(elsewhere))
     terminalreporter.write_line("%d tests cannot be repeated with the same fixtures" % len(unrepeatable))
     for name in unrepeatable:
         terminalreporter.write_line("  called once: %s" % name)
