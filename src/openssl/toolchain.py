@@ -11,8 +11,10 @@ import tempfile
 from openssl.errors import BuildError
 
 # What every object of ours is compiled with, whatever CFLAGS says: the module is one shared object that shows its
-# init function only, and the linker can drop what it does not use.
-MANDATORY = ["-fPIC", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections"]
+# init function only, and the linker can drop what it does not use. Functions begin where the processor fetches from:
+# at the compiler's 16 bytes the same code takes up to 4 % more or less time with 1 KiB, as what lies before it happens
+# to be long.
+MANDATORY = ["-fPIC", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections", "-falign-functions=32"]
 
 
 class Toolchain(object):

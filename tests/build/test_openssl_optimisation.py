@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -60,6 +61,22 @@ def test_the_table_of_x25519_is_searched_with_vectors() -> None:
     code = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "<cmov>:" in code
     assert "%xmm" in code
+
+
+def alignments(archive: Path) -> dict[str, int]:
+    """Function -> the alignment of its section, in bytes, in an archive of object files."""
+    listed = subprocess.run(["objdump", "--section-headers", str(archive)], capture_output=True, text=True, check=True).stdout
+    return {name: 2 ** int(power) for name, power in re.findall(r" \.text\.(\w+) .* 2\*\*(\d+)$", listed, re.MULTILINE)}
+
+
+def test_functions_lie_where_the_processor_fetches_from() -> None:
+    """At 16 bytes it depends on the length of what lies before a function how fast it is."""
+    toolchain = Toolchain()
+    if build.compiler_flags(toolchain)[-1] != "-O3":
+        # Some levels, -Os for one, align nothing.
+        pytest.skip("CFLAGS say another level than -O2")
+    archive = Path(build.library(toolchain, os.uname().machine), "lib", "libssl.a")
+    assert alignments(archive)["SSL_read_ex"] >= 32
 
 
 def assembled(library: str) -> set[str]:
