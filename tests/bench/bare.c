@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bare module for this very Python, which only moves the bytes: the limit that the interpreter sets.
+/* A bare module, which only moves the bytes: the limit that the interpreter sets.
  *
- * worker.py uses it as it uses _tls_bootstrap, with the same calls of methods: an object for each read, an exception
+ * worker.py uses it as it uses _tls_bootstrap, with the same calls of methods: an object for each read, ssl's exception
  * where nothing waits.  It has the same queues, with as few copies and one call of OpenSSL's for a record, and the
- * cheapest way that this very Python has to call C.  But it is right only for what the benchmark does: no locks, other
- * threads kept out unless over a socket, no look at OpenSSL's errors, arguments as expected, records of one length, one
- * object waiting. A module for more than one Python, which has to be right, is slower; what is out of reach here is out
- * of its reach. */
+ * cheapest way that this very Python has to call C; from there on, what a binary for all Pythons of a line can call.
+ * But it is right only for what the benchmark does: no locks, other threads kept out unless over a socket, no look at
+ * OpenSSL's errors, arguments as expected, records of one length, one object waiting.  A module which has to be right
+ * is slower; what is out of reach here is out of its reach. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -38,12 +38,21 @@ typedef PyObject *two_arguments;
 #if PY_MAJOR_VERSION == 2
 #define INT_FROM(size)    PyInt_FromSsize_t(size)
 #define SIZE_FROM(object) PyInt_AsSsize_t(object)
-#else
+#define BYTES_DATA        PyBytes_AS_STRING
+#define BYTES_SIZE        PyBytes_GET_SIZE
+#define BYTEARRAY_DATA    PyByteArray_AS_STRING
+#define BYTEARRAY_SIZE    PyByteArray_GET_SIZE
+#else /* without what looks into objects, which differ from one Python 3 to the next */
 #define INT_FROM(size)    PyLong_FromSsize_t(size)
 #define SIZE_FROM(object) PyLong_AsSsize_t(object)
+#define BYTES_DATA        PyBytes_AsString
+#define BYTES_SIZE        PyBytes_Size
+#define BYTEARRAY_DATA    PyByteArray_AsString
+#define BYTEARRAY_SIZE    PyByteArray_Size
 #endif
 
-static PyObject *want;
+/* SSLWantReadError, and its errno and strerror (ssl documentation, "Exceptions"). */
+static PyObject *want, *want_arguments;
 
 /* ---- MemoryBIO --------------------------------------------------------------------------------------- */
 
@@ -63,7 +72,7 @@ static int memory_put(BIO *bio, const char *data, int length)
 
     BIO_clear_retry_flags(bio);
     if (self->reserved != NULL) {
-        target = PyBytes_AS_STRING(self->reserved) + self->filled;
+        target = BYTES_DATA(self->reserved) + self->filled;
         self->filled += (size_t)length;
     } else {
         if (self->length + (size_t)length > self->capacity) {
@@ -95,13 +104,13 @@ static int memory_get(BIO *bio, char *data, int length)
         return -1;
     }
     if (part > LONGEST_REST) {
-        part = available < HEADER ? HEADER : record_at(PyBytes_AS_STRING(self->waiting) + self->start);
+        part = available < HEADER ? HEADER : record_at(BYTES_DATA(self->waiting) + self->start);
         if (part > available || part > (size_t)length)
             part = HEADER;
     }
     if (part > available)
         part = available;
-    memcpy(data, PyBytes_AS_STRING(self->waiting) + self->start, part);
+    memcpy(data, BYTES_DATA(self->waiting) + self->start, part);
     self->start += part;
     return (int)part;
 }
@@ -138,7 +147,7 @@ static PyObject *memory_write(PyObject *object, PyObject *data)
     Py_INCREF(data);
     self->waiting = data;
     self->start = 0;
-    self->end = (size_t)PyBytes_GET_SIZE(data);
+    self->end = (size_t)BYTES_SIZE(data);
     return INT_FROM((Py_ssize_t)self->end);
 }
 
@@ -213,7 +222,7 @@ static void take_gil(PyThreadState *given_up)
 
 static PyObject *would_wait(void)
 {
-    PyErr_SetNone(want);
+    PyErr_SetObject(want, want_arguments);
     return NULL;
 }
 
@@ -236,7 +245,7 @@ static PyObject *connection_do_handshake(PyObject *object, PyObject *unused)
 static PyObject *connection_write(PyObject *object, PyObject *data)
 {
     connection *self = (connection *)object;
-    size_t length = (size_t)PyBytes_GET_SIZE(data), records = (length + RECORD - 1) / RECORD, done = 0;
+    size_t length = (size_t)BYTES_SIZE(data), records = (length + RECORD - 1) / RECORD, done = 0;
     PyThreadState *given_up;
     int result;
 
@@ -244,7 +253,7 @@ static PyObject *connection_write(PyObject *object, PyObject *data)
     if (self->out->reserved == NULL)
         return NULL;
     given_up = give_up_gil();
-    result = SSL_write_ex(self->ssl, PyBytes_AS_STRING(data), length, &done);
+    result = SSL_write_ex(self->ssl, BYTES_DATA(data), length, &done);
     take_gil(given_up);
     if (result != 1)
         fail("SSL_write_ex");
@@ -254,8 +263,8 @@ static PyObject *connection_write(PyObject *object, PyObject *data)
 /* What a read of up to `most` bytes gives: the content of the next record, and of those behind a full one. */
 static size_t content_ahead(connection *self, size_t most)
 {
-    const char *at = PyBytes_AS_STRING(self->in->waiting) + self->in->start;
-    const char *end = PyBytes_AS_STRING(self->in->waiting) + self->in->end;
+    const char *at = BYTES_DATA(self->in->waiting) + self->in->start;
+    const char *end = BYTES_DATA(self->in->waiting) + self->in->end;
     size_t content = 0, record;
 
     do {
@@ -272,10 +281,10 @@ static void keep_little(memory *self)
     size_t rest = self->end - self->start;
     PyObject *moved = NULL;
 
-    if ((size_t)PyBytes_GET_SIZE(self->waiting) <= 2 * rest + SLACK && rest > 0)
+    if ((size_t)BYTES_SIZE(self->waiting) <= 2 * rest + SLACK && rest > 0)
         return;
     if (rest > 0) {
-        moved = PyBytes_FromStringAndSize(PyBytes_AS_STRING(self->waiting) + self->start, (Py_ssize_t)rest);
+        moved = PyBytes_FromStringAndSize(BYTES_DATA(self->waiting) + self->start, (Py_ssize_t)rest);
         if (moved == NULL)
             fail("PyBytes_FromStringAndSize");
     }
@@ -313,7 +322,7 @@ static PyObject *connection_read(PyObject *object, PyObject *length)
         return would_wait();
     most = content_ahead(self, most < MOST_IN_AN_OBJECT ? most : MOST_IN_AN_OBJECT);
     bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)most);
-    if (bytes != NULL && read_records(self, PyBytes_AS_STRING(bytes), most) < 0) {
+    if (bytes != NULL && read_records(self, BYTES_DATA(bytes), most) < 0) {
         Py_DECREF(bytes);
         return would_wait();
     }
@@ -331,7 +340,7 @@ static FUNCTION_OF_TWO(connection_read_into)
     if (self->in->start == self->in->end)
         return would_wait();
     most = content_ahead(self, most);
-    if (read_records(self, PyByteArray_AS_STRING(ARGUMENT(arguments, 1)), most) < 0)
+    if (read_records(self, BYTEARRAY_DATA(ARGUMENT(arguments, 1)), most) < 0)
         return would_wait();
     return INT_FROM((Py_ssize_t)most);
 }
@@ -342,9 +351,9 @@ static PyObject *connection_sendall(PyObject *object, PyObject *data)
     int result;
 
     Py_BEGIN_ALLOW_THREADS
-    result = SSL_write(self->ssl, PyBytes_AS_STRING(data), (int)PyBytes_GET_SIZE(data));
+    result = SSL_write(self->ssl, BYTES_DATA(data), (int)BYTES_SIZE(data));
     Py_END_ALLOW_THREADS
-    if (result != PyBytes_GET_SIZE(data))
+    if (result != BYTES_SIZE(data))
         fail("SSL_write");
     Py_RETURN_NONE;
 }
@@ -354,13 +363,13 @@ static FUNCTION_OF_TWO(connection_recv_into)
 {
     connection *self = (connection *)object;
     PyObject *target = ARGUMENT(arguments, 0);
-    Py_ssize_t length = PyByteArray_GET_SIZE(target);
+    Py_ssize_t length = BYTEARRAY_SIZE(target);
     int result;
 
     if (COUNT(arguments) > 1 && SIZE_FROM(ARGUMENT(arguments, 1)) < length)
         length = SIZE_FROM(ARGUMENT(arguments, 1));
     Py_BEGIN_ALLOW_THREADS
-    result = SSL_read(self->ssl, PyByteArray_AS_STRING(target), (int)length);
+    result = SSL_read(self->ssl, BYTEARRAY_DATA(target), (int)length);
     Py_END_ALLOW_THREADS
     if (result <= 0)
         fail("SSL_read");
@@ -514,11 +523,18 @@ static PyMethodDef functions[] = {
 
 static PyObject *fill(PyObject *module)
 {
+    PyObject *error;
+
     if (module == NULL || PyType_Ready(&memory_type) < 0 || PyType_Ready(&connection_type) < 0)
         return NULL;
-    want = PyErr_NewException((char *)"bare.WantRead", NULL, NULL);
+    error = PyErr_NewException((char *)"bare.SSLError", PyExc_OSError, NULL);
+    if (error == NULL)
+        return NULL;
+    want = PyErr_NewException((char *)"bare.WantRead", error, NULL);
+    want_arguments = Py_BuildValue("is", SSL_ERROR_WANT_READ, "The operation did not complete (read)");
+    Py_DECREF(error);
     Py_XINCREF(want);
-    if (want == NULL || PyModule_AddObject(module, "WantRead", want) < 0)
+    if (want == NULL || want_arguments == NULL || PyModule_AddObject(module, "WantRead", want) < 0)
         return NULL;
     return module;
 }
