@@ -49,14 +49,19 @@ def test_the_linker_does_not_optimise_openssl(wanted: str) -> None:
     assert "-fstack-protector-strong" in flags
 
 
+def usual_library() -> Path:
+    """The directory of OpenSSL's archives at the level that it is compiled with by default."""
+    toolchain = Toolchain()
+    if build.compiler_flags(toolchain)[-1] != "-O3":
+        # Whoever builds with CFLAGS of their own gets what they say, see compiler_flags(); -Os, for one, aligns nothing.
+        pytest.skip("CFLAGS say another level than -O2")
+    return Path(build.library(toolchain, os.uname().machine), "lib")
+
+
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="looks for the vector registers of x86-64")
 def test_the_table_of_x25519_is_searched_with_vectors() -> None:
     """Ten words are moved or not, 1152 times for each key: with -O2 gcc makes that one word at a time."""
-    toolchain = Toolchain()
-    if build.compiler_flags(toolchain)[-1] != "-O3":
-        # Whoever builds with CFLAGS of their own gets what they say: see compiler_flags().
-        pytest.skip("CFLAGS say another level than -O2")
-    archive = Path(build.library(toolchain, "x86_64"), "lib", "libcrypto.a")
+    archive = usual_library() / "libcrypto.a"
     command = ["objdump", "--disassemble", "--section=.text.cmov", str(archive)]
     code = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "<cmov>:" in code
@@ -71,11 +76,7 @@ def alignments(archive: Path) -> dict[str, int]:
 
 def test_functions_lie_where_the_processor_fetches_from() -> None:
     """At 16 bytes it depends on the length of what lies before a function how fast it is."""
-    toolchain = Toolchain()
-    if build.compiler_flags(toolchain)[-1] != "-O3":
-        # Some levels, -Os for one, align nothing.
-        pytest.skip("CFLAGS say another level than -O2")
-    archive = Path(build.library(toolchain, os.uname().machine), "lib", "libssl.a")
+    archive = usual_library() / "libssl.a"
     assert alignments(archive)["SSL_read_ex"] >= 32
 
 
