@@ -26,7 +26,7 @@ from openssl import build as openssl_build
 from openssl import cache
 from openssl import source as openssl_source
 from openssl.errors import BuildError, run_main
-from openssl.toolchain import MANDATORY, Toolchain
+from openssl.toolchain import Toolchain
 
 BINARY = {3: "_core.abi3.so", 2: "_core.so"}
 PACKAGE = "_tls_bootstrap"
@@ -128,7 +128,7 @@ class Build(object):
     def compile_flags(self, major, found):
         with open("VERSION") as stream:
             version = stream.read().strip()
-        flags = ["-std=gnu99", "-pthread"] + self.toolchain.cppflags + self.toolchain.cflags + MANDATORY + WARNINGS
+        flags = ["-std=gnu99", "-pthread"] + self.toolchain.cppflags + self.toolchain.cflags + self.toolchain.mandatory + WARNINGS
         if os.environ.get("WERROR") == "1":
             flags.append("-Werror")
         flags += ['-DTB_VERSION="%s"' % version, '-DTB_FLAVOUR="%s"' % self.flavour]

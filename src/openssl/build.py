@@ -18,7 +18,7 @@ import time
 
 from openssl import cache, source
 from openssl.errors import BuildError, run_main
-from openssl.toolchain import MANDATORY, Toolchain
+from openssl.toolchain import Toolchain
 
 # `uname -m` of the target -> Configure's name for it. Any other machine: OpenSSL guesses by itself.
 CONFIGURE_TARGETS = {
@@ -64,7 +64,7 @@ def patches():
 
 def key(toolchain, arch):
     """The cache key: every input of the build by content, so that any change makes a new entry."""
-    inputs = [toolchain.identity, arch] + toolchain.cc[1:] + toolchain.cflags + toolchain.cppflags + MANDATORY
+    inputs = [toolchain.identity, arch] + toolchain.cc[1:] + toolchain.cflags + toolchain.cppflags + toolchain.mandatory
     if source.unpacked_tree():
         inputs.append(source.tree_sum(source.unpacked_tree()))
     for path in [os.path.join(source.HERE, name) for name in ("version", "SHA256SUMS", "options", "build.py")] + patches():
@@ -106,7 +106,7 @@ def compiler_flags(toolchain):
     At 1 KiB a write and its reads take 2 to 4 % less time by that, handshakes 1 to 2 %, for 7 % more bytes. Whoever asks for
     another level than -O2 gets it.
     """
-    flags = [flag for flag in toolchain.cflags if not LINK_TIME_OPTIMISATION.match(flag)] + MANDATORY
+    flags = [flag for flag in toolchain.cflags if not LINK_TIME_OPTIMISATION.match(flag)] + toolchain.mandatory
     levels = [flag for flag in flags if re.match(r"-O", flag)]
     return flags + ["-O3"] if levels[-1:] == ["-O2"] else flags
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from openssl import build
-from openssl.toolchain import Toolchain
+from openssl.toolchain import UNALIGNED_JUMPS, Toolchain
 from toolkit import portable
 
 
@@ -78,6 +78,16 @@ def test_functions_lie_where_the_processor_fetches_from() -> None:
     """At 16 bytes it depends on the length of what lies before a function how fast it is."""
     archive = usual_library() / "libssl.a"
     assert alignments(archive)["SSL_read_ex"] >= 32
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_jumps_are_mentioned_to_a_compiler_that_knows_them(tmp_path: Path, refuses: bool) -> None:
+    """gcc aligns what they lead to; clang has no such flag."""
+    compiler = tmp_path / "cc"
+    compiler.write_text(f'#!/bin/sh\ncase "$*" in *{"-falign-jumps" if refuses else "nothing"}*) exit 1;; esac\nexec gcc "$@"\n')
+    compiler.chmod(0o755)
+    flags = build.compiler_flags(Toolchain({"CC": str(compiler)}))
+    assert [flag for flag in UNALIGNED_JUMPS if flag in flags] == ([] if refuses else UNALIGNED_JUMPS)
 
 
 def assembled(library: str) -> set[str]:

@@ -122,6 +122,8 @@ def examine(path: Path, major: int, glibc: str | None, bundled: bool) -> Iterato
         yield _openssl_versions(path, needed)
     if major == 3:
         yield _stable_abi(path)
+    size = path.stat().st_size
+    yield Finding(size <= SIZE_LIMIT, f"at most {SIZE_LIMIT} bytes", str(size))
 
 
 def _openssl_versions(path: Path, needed: list[str]) -> Finding:
@@ -168,8 +170,6 @@ def examine_build(build: Build) -> Verdict:
     """The verdict of this gate on one build."""
     ceiling = PORTABLE_GLIBC if build.label.startswith("portable/") else None
     found = list(examine(build.binary, build.major, ceiling, build.flavour == "bundled"))
-    size = build.binary.stat().st_size
-    found.append(Finding(size <= SIZE_LIMIT, f"at most {SIZE_LIMIT} bytes", str(size)))
     return Verdict(
         "binary",
         build.label,
