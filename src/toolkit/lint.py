@@ -17,7 +17,7 @@ from toolkit import tools
 #: What runs under a frozen system Python or inside a distribution's build.
 TARGET_SIDE = ("src/_tls_bootstrap", "src/pip_hook", "src/command", "src/core", "src/openssl")
 #: C, by .clang-format.
-FORMATTED = ("src/core", "tests/bench", "tests/isolation")
+FORMATTED = ("src/core", "tests/bench", "tests/build", "tests/isolation")
 
 #: Names that the code uses only after finding out that they are there, on the side that has them.
 GUARDED = (
