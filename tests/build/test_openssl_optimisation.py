@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from openssl import build
-from openssl.toolchain import UNALIGNED_JUMPS, Toolchain
+from openssl.toolchain import FASTER_ON_X86_64, Toolchain
 from toolkit import portable
 
 
@@ -80,14 +80,20 @@ def test_functions_lie_where_the_processor_fetches_from() -> None:
     assert alignments(archive)["SSL_read_ex"] >= 32
 
 
-@pytest.mark.parametrize("refuses", [True, False])
-def test_jumps_are_mentioned_to_a_compiler_that_knows_them(tmp_path: Path, refuses: bool) -> None:
-    """gcc aligns what they lead to; clang has no such flag."""
+@pytest.mark.parametrize("refused", [*FASTER_ON_X86_64, "nothing"])
+def test_a_flag_is_left_out_for_a_compiler_that_does_not_know_it(tmp_path: Path, refused: str) -> None:
+    """clang has no -falign-jumps, and gcc before 6 no -fno-plt."""
     compiler = tmp_path / "cc"
-    compiler.write_text(f'#!/bin/sh\ncase "$*" in *{"-falign-jumps" if refuses else "nothing"}*) exit 1;; esac\nexec gcc "$@"\n')
+    compiler.write_text(f'#!/bin/sh\ncase "$*" in *{refused}*) exit 1;; esac\nexec gcc "$@"\n')
     compiler.chmod(0o755)
-    flags = build.compiler_flags(Toolchain({"CC": str(compiler)}))
-    assert [flag for flag in UNALIGNED_JUMPS if flag in flags] == ([] if refuses else UNALIGNED_JUMPS)
+    flags = build.compiler_flags(Toolchain({"CC": str(compiler), "CC_IDENTITY": "gcc for x86_64"}))
+    assert [flag for flag in flags if flag in FASTER_ON_X86_64] == [flag for flag in FASTER_ON_X86_64 if flag != refused]
+
+
+def test_flags_that_were_measured_on_one_machine_are_for_that_one() -> None:
+    flags = build.compiler_flags(Toolchain({"CC_IDENTITY": "gcc for aarch64"}))
+    assert not set(flags) & set(FASTER_ON_X86_64)
+    assert "-falign-functions=32" in flags
 
 
 def assembled(library: str) -> set[str]:
