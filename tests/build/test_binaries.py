@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The binaries have every property that makes them load everywhere, the portable ones, and disturb nobody."""
+"""The binaries have every property that lets them disturb nobody, and the portable ones load everywhere."""
 
 from __future__ import annotations
 
