@@ -7,8 +7,9 @@ import sys
 
 
 class TlsBootstrapPipFinder(object):
-    # What is asked about: these, the same and all below them in pip._vendor, and that itself (the first).
-    names = ("", "requests", "urllib3", "truststore", "_tls_bootstrap_pip")
+    # What is asked about: these, the same and all below them in pip._vendor, and that itself (the first). The package
+    # adds to them when it is there.
+    names = frozenset(["", "requests", "urllib3", "truststore", "ssl", "_tls_bootstrap_pip"])
     own = {}  # name of a package of ours -> the only directory it is loaded from
     hook = None
 
@@ -36,9 +37,10 @@ class TlsBootstrapPipFinder(object):
                 if "pip" not in sys.modules:
                     return None
                 self.hook = __import__("_tls_bootstrap_pip")
+                self.names |= self.hook.NAMES
             return getattr(self.hook, question)(self, name, path)
         except Exception:
-            self.names = ()
+            self.names = frozenset()
             self.answer = lambda question, name, path: None
             return None
 

@@ -119,6 +119,7 @@ def test_nobody_but_pips_stack_holds_the_replacement(make, version, pip_version)
     assert seen["ssl"] == ["ssl"] * 3
     assert seen["import"] is True
     stack = ("pip._vendor.urllib3", "pip._vendor.requests", "pip._vendor.truststore", "_tls_bootstrap", "__main__")
+    stack += ("pip._vendor.distlib.compat", "pip._vendor.distlib.util", "pip.download")
     assert [name for name in seen["holders"] if not name.startswith(stack)] == []
 
 

@@ -7,6 +7,6 @@ them and for nobody else (`substitution`). What cannot be had falls to the next 
 `ladder`: pip must work, whatever state our files are in.
 """
 
-from .interception import find_module, find_spec
+from .interception import NAMES, find_module, find_spec
 
-__all__ = ["find_module", "find_spec"]
+__all__ = ["NAMES", "find_module", "find_spec"]

@@ -8,22 +8,22 @@ from . import stack
 _TELLTALES = ("ssl", "_ssl", "SSLContext", "SSLSocket", "SSLError")
 
 
-def repair(module, low_level):
-    """Give foreign modules that hold `module` the standard `ssl` back; return their names.
+def repair(names, module, low_level):
+    """Give those of the modules of these names that hold `module` and may not the standard `ssl` back; return theirs.
 
     Raises ImportError where there is such a module and no standard `ssl`.
     """
-    ours = [module, low_level]
-    ours += [getattr(module, name) for name in _TELLTALES[2:] if _is_ours(getattr(module, name))]
+    ours = [module, low_level] + [getattr(module, name) for name in _TELLTALES[2:] if _is_ours(getattr(module, name))]
+    ours = frozenset(map(id, ours))
     repaired = []
-    for name, holder in list(sys.modules.items()):
+    for name in names:
+        holder = sys.modules.get(name)
         if holder is None:  # on Python 2: hundreds, and what None lacks takes long to say
             continue
         variables = getattr(holder, "__dict__", None)
         if not isinstance(variables, dict):
             continue
-        # Hundreds of modules are looked at, after each part of pip's stack; most have none of _TELLTALES, which is told
-        # five times as fast without a loop.
+        # Hundreds of modules are looked at; most have none of _TELLTALES, which is told five times as fast without a loop.
         if not (
             "ssl" in variables
             or "_ssl" in variables
@@ -32,8 +32,7 @@ def repair(module, low_level):
             or "SSLError" in variables
         ):
             continue
-        held = [variables.get(telltale) for telltale in _TELLTALES]
-        if any(value is mine for value in held for mine in ours) and not _may_hold(name):
+        if not ours.isdisjoint(map(id, map(variables.get, _TELLTALES))) and not _may_hold(name):
             _give_back(variables, module)
             repaired.append(name)
     for name in ("ssl", "_ssl"):
@@ -45,7 +44,7 @@ def repair(module, low_level):
 
 def _may_hold(name):
     root = name.partition(".")[0]
-    return root in ("_tls_bootstrap", "_tls_bootstrap_pip", "__main__") or stack.covers(name)
+    return root in ("_tls_bootstrap", "_tls_bootstrap_pip", "__main__") or stack.may_hold(name)
 
 
 def _is_ours(value):

@@ -26,8 +26,7 @@ def is_modern(name, needs=()):
     """True when the module of that name can be imported and has TLS 1.2, SNI and all names in `needs`. Never raises."""
     try:
         module = __import__(name)
-    except Exception:
+        wanted = ("PROTOCOL_TLSv1_2", "SSLContext") + tuple(needs)
+        return bool(getattr(module, "HAS_SNI", False)) and all(hasattr(module, need) for need in wanted)
+    except Exception:  # an import can be put off until an attribute is wanted
         return False
-    if not getattr(module, "HAS_SNI", False):
-        return False
-    return all(hasattr(module, need) for need in ("PROTOCOL_TLSv1_2", "SSLContext") + tuple(needs))

@@ -8,15 +8,18 @@ waits for ever for a module that another thread is just importing, so `find_spec
 import sys
 import threading
 
-from . import audit, program, replacement, stack
+from . import audit, deferral, program, replacement, stack
 from .ladder import PYOPENSSL, STANDARD, TLS_BOOTSTRAP, inject_pyopenssl, ladder
-from .substitution import Substitution
+from .substitution import Substitution, builtins_with
 
 if sys.version_info[0] == 2:
     from . import transport
 
+# What the finder asks about from when this is there, beside what it did before.
+NAMES = stack.BORROWERS | stack.LATE_BORROWERS | set(["distlib"])
+
 _replacements = {}
-_substitution = Substitution(_replacements, stack.covers, replacement.demand)
+_substitution = Substitution(_replacements, stack.may_hold, replacement.demand)
 _thread = threading.local()  # parts: the names imported within this thread's import; plain: that goes without ours
 _python2_busy = set()
 
@@ -32,8 +35,16 @@ def _concerns(finder, name):
     if not stack.covers(name) or getattr(_thread, "plain", False):
         return False
     if name in stack.TOP_LEVEL and "urllib3.contrib.pyopenssl" not in finder.names:
-        finder.names += ("urllib3.contrib.pyopenssl", "requests.packages.urllib3.contrib.pyopenssl")
+        finder.names |= set(["urllib3.contrib.pyopenssl", "requests.packages.urllib3.contrib.pyopenssl"])
     return True
+
+
+def _defers(finder, name):
+    """True for the first import of the standard `ssl` in a process of pip that may do without."""
+    if name != deferral.NAME:
+        return False
+    finder.names -= set([name])  # to reload it is to execute it
+    return ladder.rung in (None, TLS_BOOTSTRAP) and program.is_pip() and not program.switched_off()
 
 
 def _settle(finder):
@@ -77,7 +88,7 @@ def run_import(name, run, undo):
     if sys.version_info[0] == 2:
         transport.enable()
     try:
-        strangers = audit.repair(_replacements["ssl"], _replacements["_ssl"])
+        strangers = audit.repair(set(sys.modules) - before, _replacements["ssl"], _replacements["_ssl"])
     except Exception as error:  # pip has what it needs; nothing after that may fail
         strangers = ["nobody: %s" % error]
     if strangers:
@@ -126,19 +137,35 @@ def _refuse(name):
 
 
 def find_spec(finder, name, path):
-    """The spec of a module of pip's stack, with a loader that calls `run_import`; else None."""
+    """The spec of a module of pip's stack, with a loader that calls `run_import`, or of `ssl`; else None."""
+    if _defers(finder, name):
+        spec = _spec_by_others(finder, name, path)
+        # Where the binary half is missing, http.client has to see it.
+        if hasattr(getattr(spec, "loader", None), "exec_module") and _spec_by_others(finder, deferral.BINARY, path):
+            spec.loader = deferral.DeferringLoader(spec.loader)
+        return spec
+    if name in stack.BORROWERS or name in stack.LATE_BORROWERS:
+        spec = _spec_by_others(finder, name, path)
+        if hasattr(getattr(spec, "loader", None), "exec_module"):
+            spec.loader = LendingLoader(spec.loader)
+        return spec
     if not _concerns(finder, name) or ladder.rung == STANDARD:
         return None
     if ladder.rung == TLS_BOOTSTRAP and stack.is_pyopenssl_bridge(name):
         return type(__spec__)(name, RefusingLoader())
+    spec = _spec_by_others(finder, name, path)
+    if spec is not None and spec.loader is not None:
+        spec.loader = InterceptingLoader(spec.loader, finder)
+    return spec
+
+
+def _spec_by_others(finder, name, path):
+    """What the rest of sys.meta_path answers."""
     for other in sys.meta_path:
-        if other is finder or not hasattr(other, "find_spec"):
-            continue
-        spec = other.find_spec(name, path)
-        if spec is not None:
-            if spec.loader is not None:
-                spec.loader = InterceptingLoader(spec.loader, finder)
-            return spec
+        if other is not finder and hasattr(other, "find_spec"):
+            spec = other.find_spec(name, path)
+            if spec is not None:
+                return spec
     return None
 
 
@@ -151,6 +178,36 @@ class RefusingLoader(object):
 
     def load_module(self, name):
         _refuse(name)
+
+
+class LendingLoader(object):
+    """Executes a borrower: what it imports now or in its functions is ours if pip's HTTP stack has it by then."""
+
+    def __init__(self, loader):
+        self._loader = loader
+
+    def __getattr__(self, name):
+        return getattr(self._loader, name)
+
+    def create_module(self, spec):
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module):
+        module.__spec__.loader = module.__loader__ = self._loader
+        module.__builtins__ = builtins_with(_lend)
+        self._loader.exec_module(module)
+
+
+def _lends():
+    """True if a borrower is to have ours. Where there is no `ssl`, distlib has to see it: urllib has no HTTPSHandler then."""
+    return ladder.rung == TLS_BOOTSTRAP and sys.modules.get(deferral.NAME) is not None
+
+
+def _lend(name, names):
+    if name not in (deferral.NAME, deferral.BINARY) or not _lends():
+        return None
+    replacement.demand(_replacements[name], names)
+    return _replacements[name]
 
 
 class InterceptingLoader(object):
@@ -190,9 +247,13 @@ class InterceptingLoader(object):
 
 
 def find_module(finder, name, path):
-    """A loader that imports a module of pip's stack by `run_import`; else None."""
+    """A loader that imports a module of pip's stack by `run_import`, or `ssl`; else None."""
+    if _defers(finder, name):
+        return deferral.DeferringImporter() if deferral.BINARY in sys.modules else None
     if name in _python2_busy:
         return None
+    if name in stack.BORROWERS:
+        return LendingImporter() if _lends() and _is_there(name, path) else None
     if not _concerns(finder, name):
         return None
     rung = _settle(finder)
@@ -223,6 +284,16 @@ class ReentrantLoader(object):
 
         _python2_busy.add(name)
         try:
-            return run_import(name, run, lambda: None)
+            return self._import(name, run)
         finally:
             _python2_busy.discard(name)
+
+    def _import(self, name, run):
+        return run_import(name, run, lambda: None)
+
+
+class LendingImporter(ReentrantLoader):
+    """Imports a borrower: ours for what it imports now; in its functions it has the standard `ssl`."""
+
+    def _import(self, name, run):
+        return _run_replaced(run)

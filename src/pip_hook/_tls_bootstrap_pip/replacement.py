@@ -76,9 +76,9 @@ def _refuse_impossible_key_log():
 
 
 def _import_from_own_directory(finder):
-    names, own = finder.names, finder.own
+    own = finder.own
     finder.own = dict(own, **{NAME: finder.directory})
-    finder.names = names + (NAME,)
+    finder.names |= set([NAME])
     try:
         return __import__(NAME)
     except BaseException:
@@ -88,7 +88,7 @@ def _import_from_own_directory(finder):
         raise
     finally:
         finder.own = own
-        finder.names = names
+        finder.names -= set([NAME])
 
 
 def demand(module, names):

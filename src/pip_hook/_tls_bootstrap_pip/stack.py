@@ -1,11 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which modules make up pip's HTTP stack: the only importers that may be given another `ssl`."""
+"""Which modules of pip may be given another `ssl`: those of its HTTP stack, and a few that borrow from that."""
 
 import sys
 
 from . import program
 
 TOP_LEVEL = ("urllib3", "requests", "truststore")  # or in pip._vendor
+# They open no connection. What they take from `ssl` when they are imported is a function, and a version to tell the index.
+BORROWERS = frozenset(("pip._vendor.distlib.compat", "pip._vendor.distlib.util", "pip.download"))
+# Their functions take it: that version, and the protocol for a context of truststore's.
+LATE_BORROWERS = frozenset((
+    "pip._internal.utils.compat",
+    "pip._internal.network.session",
+    "pip._internal.cli.req_command",
+    "pip._internal.cli.index_command",
+))
 
 _state = {"top_level": False}
 
@@ -15,6 +24,11 @@ def covers(name):
     if name[:12] == "pip._vendor.":
         return name[12:].partition(".")[0] in TOP_LEVEL
     return name.partition(".")[0] in TOP_LEVEL and uses_top_level()
+
+
+def may_hold(name):
+    """True when the module `name` may be given `_tls_bootstrap`."""
+    return name in BORROWERS or covers(name) or name in LATE_BORROWERS
 
 
 def uses_top_level():

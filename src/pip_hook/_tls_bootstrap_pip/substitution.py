@@ -3,9 +3,11 @@
 
 Exchanging sys.modules["ssl"] for the time of the import would be seen by other threads and by every
 standard or third-party module that is first imported meanwhile. The statement `import ssl` calls
-`builtins.__import__` with the importer's globals, on 2.7 and 3.x alike, so the importer is known.
+`builtins.__import__` with the importer's globals, on 2.7 and 3.x alike, so the importer is known. For statements
+within functions, executed at any time, Python 3 lets a module have builtins of its own.
 """
 
+import functools
 import sys
 import threading
 
@@ -68,4 +70,18 @@ class Substitution(object):
                     return modules[name]
             return original(name, globals, locals, fromlist, level)
 
-        return __import__
+        # No function: a class that keeps it, as 2.7's logging.config does, would make a method of it.
+        return functools.partial(__import__)
+
+
+def builtins_with(replace):
+    """The `__builtins__` of a module on Python 3; on Python 2 they would make it restricted code.
+
+    replace -- function(name, names), called before `name` is imported to take `names` from it -> a module or None
+    """
+
+    def __import__(name, globals=None, locals=None, fromlist=(), level=0):
+        module = replace(name, fromlist or ()) if level == 0 else None
+        return builtins.__import__(name, globals, locals, fromlist, level) if module is None else module
+
+    return dict(vars(builtins), __import__=__import__)

@@ -159,7 +159,7 @@ class Installation:
         for entry in HOOK.iterdir():
             if entry.is_dir() and entry.name != "__pycache__":
                 shutil.copytree(entry, self.site / entry.name, ignore=UNWANTED)
-            elif entry.suffix in (".py", ".start"):
+            elif entry.suffix == ".py" or (entry.suffix == ".start" and self.major == 3):  # as packages have it
                 shutil.copy2(entry, self.site)
         shutil.copy2(HOOK / HOOK_LINE[self.major], self.site / HOOK_LINE[3])
         return self
