@@ -123,17 +123,17 @@ def threads(crew: Crew, rounds: int, seconds: float) -> list[Series]:
 def growth(crew: Crew, megabytes: Sequence[int], connections: Sequence[int], tries: int) -> dict[str, Any]:
     """What the module itself needs for more and more data in flight, and for more and more connections.
 
-    Of the data the least time of `tries` counts, taken in turns by a process for each amount, and the most memory: a
-    virtual machine gets memory that it has not had lately from its host, which takes longer than all that is measured
-    and counts as work of its kernel.
+    The least time of `tries` counts, taken in turns by a process for each amount, and the most memory: a virtual machine
+    gets memory that it has not had lately from its host, which takes longer than all that is measured and counts as work
+    of its kernel, and it may be slower for a while.
     """
-    found: dict[str, Any] = {}
-    for language in crew.equipment.pythons:
-        found[language] = {"in flight": _in_flight(crew, language, megabytes, tries), "connections": []}
-        for count in connections:
-            with crew.fresh(Contender("module", language)) as worker:
-                found[language]["connections"].append({"connections": count} | worker.ask(f"connections {count}"))
-    return found
+    return {
+        language: {
+            "in flight": _in_flight(crew, language, megabytes, tries),
+            "connections": _connections(crew, language, connections, tries),
+        }
+        for language in crew.equipment.pythons
+    }
 
 
 def _in_flight(crew: Crew, language: str, megabytes: Sequence[int], tries: int) -> list[dict[str, Any]]:
@@ -142,11 +142,24 @@ def _in_flight(crew: Crew, language: str, megabytes: Sequence[int], tries: int) 
         for worker in workers:
             worker.ask("grow 1")
         turns = [[worker.ask(f"grow {count}") for worker, count in zip(workers, megabytes)] for _ in range(tries)]
-    steps = []
-    for count, *answers in zip(megabytes, *turns):
-        most = {name: max(answer[name] for answer in answers) for name in ("filled", "left")}
-        steps.append({"megabytes": count} | min(answers, key=lambda answer: answer["value"]) | most)
-    return steps
+    return [
+        {"megabytes": count} | _least_time_most_memory(answers, ("filled", "left"))
+        for count, *answers in zip(megabytes, *turns)
+    ]
+
+
+def _connections(crew: Crew, language: str, counts: Sequence[int], tries: int) -> list[dict[str, Any]]:
+    def ask(count: int) -> dict[str, Any]:
+        with crew.fresh(Contender("module", language)) as worker:
+            return worker.ask(f"connections {count}")
+
+    turns = [[ask(count) for count in counts] for _ in range(tries)]
+    return [{"connections": count} | _least_time_most_memory(answers, ("kib",)) for count, *answers in zip(counts, *turns)]
+
+
+def _least_time_most_memory(answers: Sequence[dict[str, Any]], memory: Sequence[str]) -> dict[str, Any]:
+    most = {name: max(answer[name] for answer in answers) for name in memory}
+    return min(answers, key=lambda answer: answer["value"]) | most
 
 
 def flatness(found: Mapping[str, Any]) -> list[Series]:
