@@ -94,7 +94,7 @@ def _install_pip(root: Root, version: str, origin: Path, place: str) -> None:
 def _finish(root: Root) -> None:
     for place in ("/usr/share/licenses", "/etc/pki/rpm-gpg", "/etc/yum.repos.d", "/usr/libexec"):
         (root.path / place.lstrip("/")).mkdir(parents=True, exist_ok=True)
-    root.write("/etc/rpm/macros", "%_dbpath /var/lib/rpm\n%_db_backend sqlite\n")
+    roots.configure_rpm(root)
     # dnf stays with the Python it came with; the names without a version become EL's.
     launcher = root.path / "usr" / "bin" / "dnf"
     launcher = launcher.parent / launcher.readlink() if launcher.is_symlink() else launcher
@@ -135,6 +135,6 @@ def recipe() -> Recipe:
         "el-root", "bookworm",
         ("python3", "ca-certificates", "dnf", "rpm", "gnupg", "make", "libreadline8", "libsqlite3-0", "libffi8", "libncursesw6",
          "zlib1g", "libbz2-1.0", "liblzma5", "libexpat1", "libssl3"),
-        finish=_finish, wheels=tuple(sorted(set(_PIPS.values()))), revision=2,
+        finish=_finish, wheels=tuple(sorted(set(_PIPS.values()))), revision=3,
         inputs=tuple(sorted(str(prefix) for prefix in found.values())),
     )  # fmt: skip

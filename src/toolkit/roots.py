@@ -219,12 +219,20 @@ def launcher(program: str, module: str) -> str:
     return _LAUNCHER.format(program=program, module=module)
 
 
+def configure_rpm(root: Root) -> None:
+    """What rpm and dnf of Debian must be told to leave nothing behind but their databases."""
+    root.write("/etc/rpm/macros", "%_dbpath /var/lib/rpm\n%_db_backend sqlite\n")
+    # dnf imports a key in a directory below /tmp and gives up removing it where the agent, which sees its socket go, was
+    # faster with another: an empty directory stays.
+    root.write("/etc/gnupg/gpg.conf", "no-autostart\n")
+
+
 def _become_rpm_root(root: Root) -> None:
     """Give the root EL's directories and pips, then put all of it into rpm's database."""
     # These belong to EL's package filesystem.
     for place in ("/usr/share/licenses", "/etc/pki/rpm-gpg"):
         (root.path / place[1:]).mkdir(parents=True)
-    root.write("/etc/rpm/macros", "%_dbpath /var/lib/rpm\n%_db_backend sqlite\n")
+    configure_rpm(root)
     for version, pip in _EL_STACKS.items():
         places = [f"/usr/lib64/python{version}/site-packages", f"/usr/lib/python{version}/site-packages"]
         for place in places:
@@ -258,6 +266,6 @@ SID = Recipe("sid", "sid", (*_PYTHON3, "python3-pip", "passwd"), arguments=suite
 OF_SUITE = {recipe.suite: recipe for recipe in (BULLSEYE, BOOKWORM, TRIXIE, SID)}
 RPM = Recipe(
     "rpm", "bullseye", (*_PYTHON3, "python2.7", "dnf", "rpm", "gnupg", "make"),
-    finish=_become_rpm_root, wheels=tuple(_EL_STACKS.values()), revision=4,
+    finish=_become_rpm_root, wheels=tuple(_EL_STACKS.values()), revision=5,
 )
 ALL = (BULLSEYE, BULLSEYE_PYTHON2, TRIXIE, RPM)
