@@ -39,8 +39,7 @@ def _run(tree: Path, paths: Sequence[str], name: str, arguments: Sequence[str]) 
     # pytest would keep the exceptions that tests of broken callbacks leave.
     kept = ("-p", "no:unraisableexception", "-p", "no:threadexception")
     # A test that cannot be repeated fails then, and where CI is in the environment pytest takes minutes to tell how 100 KiB differ.
-    plain = "--assert=plain"
-    command = [PYTHON, "-s", "-m", "pytest", "-p", "refcounts", *kept, plain]
+    command = [PYTHON, "-s", "-m", "pytest", "-p", "refcounts", *kept, "--assert=plain"]
     return interpreters.run_pytest(command, name, paths, {"PYTHONPATH": os.pathsep.join(places)}, arguments, progress=True)
 
 

@@ -69,7 +69,8 @@ def published_repositories(built):
     return published.publish(built, WORK / "repo", WORK, WORK / "gnupg", print)
 
 
-def _unpacked(recipe, name):
+def fresh_root(recipe, name):
+    """A fresh root, with a log of its own."""
     log = WORK / f"{name}.log"
     log.unlink(missing_ok=True)
     return roots.unpack(recipe, WORK / "roots" / name, log)
@@ -88,10 +89,10 @@ class System:
 def system(request, published_repositories):
     """One root per package manager and module, with both Pythons' packages to install."""
     if request.param == "apt":
-        root = _unpacked(roots.BULLSEYE_PYTHON2, f"{Path(request.path).stem}-apt")
+        root = fresh_root(roots.BULLSEYE_PYTHON2, f"{Path(request.path).stem}-apt")
         made = System(root, Apt(root, releases.by_name("bullseye")))
     else:
-        root = _unpacked(roots.RPM, f"{Path(request.path).stem}-dnf")
+        root = fresh_root(roots.RPM, f"{Path(request.path).stem}-dnf")
         made = System(root, Dnf(root, [releases.by_name(name) for name in ("el9", "el8")]))
     yield made
     root.remove()

@@ -6,7 +6,7 @@ import re
 import subprocess
 
 import pytest
-from conftest import WORK
+from conftest import WORK, fresh_root
 from toolkit import packages as building
 from toolkit import packages_debian, packages_rpm, published, releases, repository, roots
 from toolkit.commands import CommandError, run
@@ -176,9 +176,7 @@ def test_the_spec_names_the_versions_of_the_tree():
 
 def test_the_spec_refuses_to_package_another_openssl_than_it_names(built):
     """%check compares Provides: bundled(openssl) with what the module reports."""
-    log = WORK / "spec-check.log"
-    log.unlink(missing_ok=True)
-    root = roots.unpack(roots.RPM, WORK / "roots" / "spec-check", log)
+    root = fresh_root(roots.RPM, "spec-check")
     try:
         packages_rpm.lay_out(root, SOURCE, WORK / "spec-check")
         arguments = (root, SOURCE, WORK / "spec-check", releases.by_name("el9"), packages_rpm.root_machine())
@@ -190,7 +188,7 @@ def test_the_spec_refuses_to_package_another_openssl_than_it_names(built):
         tarball.rename(tarball.with_name("openssl-9.9.9.tar.gz"))
         with pytest.raises(CommandError):
             packages_rpm.build(*arguments, {"3.9": "/usr/bin/python3.9"})
-        assert f"+ test {SOURCE.openssl_version} = 9.9.9\n" in log.read_text()
+        assert f"+ test {SOURCE.openssl_version} = 9.9.9\n" in root.log.read_text()
     finally:
         root.remove()
 

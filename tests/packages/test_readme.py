@@ -4,7 +4,7 @@
 import re
 
 import pytest
-from conftest import WORK
+from conftest import fresh_root
 from toolkit import releases, repository, roots, tree
 
 README = (releases.TOP / "README.md").read_text(encoding="utf-8")
@@ -38,9 +38,7 @@ RECIPES = {"apt": roots.BULLSEYE, "dnf": roots.RPM}
 def machine(request, published_repositories):
     """A fresh root, the commands' variables, and the manager's name."""
     manager = request.param
-    log = WORK / f"readme-{manager}.log"
-    log.unlink(missing_ok=True)
-    root = roots.unpack(RECIPES[manager], WORK / "roots" / f"readme-{manager}", log)
+    root = fresh_root(RECIPES[manager], f"readme-{manager}")
     root.write(*ANSWERS[manager])
     key = f"apt/{repository.APT_KEY}" if manager == "apt" else f"{repository.YUM}/{repository.YUM_KEY}"
     root.write(KEY, (published_repositories / key).read_bytes())

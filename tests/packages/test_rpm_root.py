@@ -4,7 +4,7 @@
 import json
 
 import pytest
-from conftest import WORK
+from conftest import fresh_root
 from toolkit import repository, roots
 
 KEY = "/run/key-of-the-repository"
@@ -21,9 +21,7 @@ print(json.dumps([len(found), seen]))
 
 @pytest.fixture
 def rpm_root(published_repositories):
-    log = WORK / "rpm-root.log"
-    log.unlink(missing_ok=True)
-    root = roots.unpack(roots.RPM, WORK / "roots" / "rpm-root", log)
+    root = fresh_root(roots.RPM, "rpm-root")
     root.write(KEY, (published_repositories / repository.YUM / repository.YUM_KEY).read_bytes())
     yield root
     root.remove()
