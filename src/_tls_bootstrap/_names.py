@@ -119,13 +119,19 @@ def install(package_name, core):
             bound[name] = value
 
 
+def _home(name):
+    """The module of a public name, or None."""
+    home = _home_of.get(name)
+    if home is None and name.startswith(CONSTANT_PREFIXES) and hasattr(_core, name):
+        home = next(_ENUMERATIONS[prefix] for prefix in CONSTANT_PREFIXES if name.startswith(prefix))
+    return home
+
+
 def resolve(name):
     """The value of a public name that is not bound yet; binds it and its module's other names."""
     if name == "__all__":
         return [each for each in listing() if not each.startswith("_")]
-    home = _home_of.get(name)
-    if home is None and name.startswith(CONSTANT_PREFIXES) and hasattr(_core, name):
-        home = next(_ENUMERATIONS[prefix] for prefix in CONSTANT_PREFIXES if name.startswith(prefix))
+    home = _home(name)
     if home is None:
         raise AttributeError("module %r has no attribute %r" % (_package.__name__, name))
     module = _late.load(home)
@@ -138,6 +144,12 @@ def resolve(name):
         return bound[name]
     except KeyError:
         raise AttributeError("module %r has no attribute %r" % (_package.__name__, name))
+
+
+def lists(name):
+    """Whether listing() has a name that is still to be resolved, without making all of it."""
+    home = _home(name)
+    return home is not None and _late.is_there(home)
 
 
 def listing():

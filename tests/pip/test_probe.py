@@ -40,7 +40,8 @@ for owner, names in hook.CORE_NAMES:
         answers[owner + "." + name] = refusal(whole, Lacking(whole._ssl, instead=instead))
 for name in hook.NAMES:
     if not name.startswith("SSL") or name.endswith("Error"):  # the classes are asked for their own names too
-        answers[name] = refusal(Lacking(whole, [name]))
+        known = Lacking(whole._names, instead={"lists": lambda each: each != name and whole._names.lists(each)})
+        answers[name] = refusal(Lacking(whole, [name], {"_names": known}))
 for owner, names in ("SSLContext", hook.CONTEXT_NAMES), ("SSLSocket", hook.CONNECTION_NAMES), ("SSLObject", hook.CONNECTION_NAMES):
     for name in names:
         answers[owner + "." + name] = refusal(Lacking(whole, instead={owner: Lacking(getattr(whole, owner), [name])}))

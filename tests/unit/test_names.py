@@ -68,6 +68,13 @@ def test_names_that_are_not_there_are_attribute_errors():
     assert "no_such_name" in str(caught.value)
 
 
+def test_what_is_still_to_be_resolved_is_known_without_the_list():
+    names = tls._names
+    unbound = [name for name in dir(tls) if name not in vars(tls)]
+    assert [name for name in unbound if not names.lists(name)] == []
+    assert not names.lists("no_such_name") and not names.lists("OP_NO_SUCH_NAME")
+
+
 ENUMERATIONS = [
     ("AlertDescription", "ALERT_DESCRIPTION_", "ALERT_DESCRIPTION_ACCESS_DENIED", 49),
     ("VerifyMode", "CERT_", "CERT_REQUIRED", 2),

@@ -12,9 +12,6 @@ from . import audit, deferral, program, replacement, stack
 from .ladder import PYOPENSSL, STANDARD, TLS_BOOTSTRAP, inject_pyopenssl, ladder
 from .substitution import Substitution, builtins_with
 
-if sys.version_info[0] == 2:
-    from . import transport
-
 # What the finder asks about from when this is there, beside what it did before.
 NAMES = stack.BORROWERS | stack.LATE_BORROWERS | set(["distlib"])
 
@@ -86,7 +83,7 @@ def run_import(name, run, undo):
     finally:
         _thread.parts = None
     if sys.version_info[0] == 2:
-        transport.enable()
+        _mend_transport()
     try:
         strangers = audit.repair(set(sys.modules) - before, _replacements["ssl"], _replacements["_ssl"])
     except Exception as error:  # pip has what it needs; nothing after that may fail
@@ -94,6 +91,17 @@ def run_import(name, run, undo):
     if strangers:
         program.note("gave the standard ssl back to %s" % ", ".join(strangers))
     return result
+
+
+def _mend_transport():
+    """TLS within TLS for the urllib3 that has it, 1.26, from pip 20.3 on. Never raises: all else works without."""
+    if any(place + "urllib3.util.ssltransport" in sys.modules for place in ("pip._vendor.", "")):
+        try:
+            from . import transport
+
+            transport.enable()
+        except Exception as error:  # a damaged file
+            program.note("no proxy is reached by TLS: %s" % error)
 
 
 def _nested():

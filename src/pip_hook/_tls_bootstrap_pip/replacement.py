@@ -60,7 +60,8 @@ def load(finder):
     home = os.path.join(finder.directory, NAME)
     if os.path.dirname(os.path.abspath(getattr(module, "__file__", None) or "")) != home:
         raise Unusable("the %s in use is %s, not the one in %s" % (NAME, module, finder.directory))
-    low_level = getattr(module, "_ssl", None)  # what truststore imports as _ssl
+    # What truststore imports as _ssl. Before 3.10, where no pip has that, nobody does: the C half will do, without a copy.
+    low_level = getattr(module, "_ssl" if sys.version_info >= (3, 10) else "_core", None)
     probe(module, low_level)
     return module, low_level
 
@@ -102,7 +103,8 @@ def demand(module, names):
 
 def probe(module, low_level):
     """Raise Unusable unless the modules have all that the pips of every era take from `ssl` and `_ssl`."""
-    late = LATE_NAMES.intersection(dir(module))
+    lists = getattr(getattr(module, "_names", None), "lists", lambda name: False)
+    late = [name for name in LATE_NAMES if lists(name)]
     missing = [name for name in NAMES if name not in late and not hasattr(module, name)]
     missing += ["_ssl.%s" % name for name in ("ENCODING_DER", "flavour", "is_plain_hostname") if not hasattr(low_level, name)]
     parts = [(module, "SSLContext", CONTEXT_NAMES)]

@@ -30,7 +30,7 @@ def arm(hook, module_directory):
         with open(path, "rb") as stream:
             exec(compile(stream.read(), path, "exec"), names)
         if any(type(finder) is names["TlsBootstrapPipFinder"] for finder in sys.meta_path):
-            __import__("_tls_bootstrap_pip")
+            __import__("_tls_bootstrap_pip.transport" if sys.version_info[0] == 2 else "_tls_bootstrap_pip")
     finally:
         sys.dont_write_bytecode = writes_bytecode
 
