@@ -136,3 +136,17 @@ def test_who_negotiates_the_same_is_measured():
     work = Measurement("handshake", "handshake {seconds}", "1/s", kinds=("module", "ssl"))
     (found,) = rounds.run([work], Negotiating(group="X25519"), 1, 1, 0.1)
     assert not found.refused and OTHER in found.samples
+
+
+@pytest.mark.parametrize("middle, decided", [(0.90, True), (1.00, True), (1.015, False), (1.02, False), (1.04, True)])
+def test_rounds_go_on_while_the_verdict_might_turn(middle, decided):
+    """Of 25 ratios 0.002 apart the median's error is 3 places, so the limit has to be 6 away: 0.012."""
+    ratios = [middle + 0.002 * place for place in range(-12, 13)]
+    assert rounds.is_decided(ratios, 1.02) is decided
+    assert rounds.is_decided(ratios[::-1], 1.02) is decided
+
+
+def test_a_few_rounds_that_differ_much_decide_less_than_many():
+    few = [0.97, 1.0, 1.03]
+    assert not rounds.is_decided(few, 1.02)
+    assert rounds.is_decided(sorted(few * 20), 0.96)

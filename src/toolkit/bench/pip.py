@@ -20,7 +20,7 @@ from toolkit import wheels
 from toolkit.bench import callgrind, setup
 from toolkit.bench.fresh import cpu_of
 from toolkit.bench.goals import Goal
-from toolkit.bench.rounds import Budget, Series, beside_reference
+from toolkit.bench.rounds import Budget, Series, beside_reference, is_decided
 from toolkit.bench.workers import Contender
 from toolkit.index import Index
 from toolkit.pip_matrix.installations import Installation
@@ -28,6 +28,7 @@ from toolkit.pip_matrix.installations import Installation
 #: (version of pip, version of Python): the oldest that is promised, one with its dependencies inside, a recent one.
 PIPS = (("9.0.3", "2.7"), ("20.3.4", "3.9"), ("25.1.1", "3.13"))
 WITH, WITHOUT = "with the hook", "without it"
+LIMIT = 1.02
 #: Whom pip trusts: as for the public index, the authorities that came with it (and the index's); or only the index's.
 USUAL, ALONE = "pip download", "pip download, one authority"
 
@@ -50,29 +51,32 @@ def _goals(prefix: str) -> Iterator[Goal]:
     for name in (USUAL, ALONE):
         for pip, python in PIPS:
             who = f"pip {pip} on {python}"
-            yield Goal(prefix + name, Contender(WITH, who), Contender(WITHOUT, who), 1.02, at_most=True)
+            yield Goal(prefix + name, Contender(WITH, who), Contender(WITHOUT, who), LIMIT, at_most=True)
 
 
 def downloads(
-    rounds: int, names: Sequence[str] = (USUAL, ALONE), limit: float = math.inf, flavour: str = "bundled"
+    rounds: int, most: int, names: Sequence[str] = (USUAL, ALONE), limit: float = math.inf, flavour: str = "bundled"
 ) -> list[Series]:
     """CPU ms of a whole `pip download`: with the hook between two without it, where these take about as long.
 
-    No sample is repeated once `limit` seconds have passed, of which the installations take some.
+    So many rounds, and up to `most` where the verdict might turn. No sample is repeated once `limit` seconds have
+    passed, of which the installations take some.
     """
     made = {name: Series(name, "ms") for name in names}
     budget = Budget(limit, len(PIPS) * rounds * len(made))
     with _index(flavour) as served:
         for pip, python in PIPS:
-            print(f"bench: {rounds} rounds of pip download by pip {pip} on {python}", flush=True)
+            print(f"bench: {rounds} to {most} rounds of pip download by pip {pip} on {python}", flush=True)
             cases = {(name, kind): spend for name, kind, spend in _cases(served, pip, python, cpu_of)}
             with_it, without = (Contender(kind, f"pip {pip} on {python}") for kind in (WITH, WITHOUT))
-            for _ in range(rounds):
-                for name, series in made.items():
+            for name, series in made.items():
 
-                    def ask(who: Contender, cases: dict[tuple[str, str], Callable[[], float]] = cases, name: str = name) -> float:
-                        return cases[name, who.kind]()
+                def ask(who: Contender, cases: dict[tuple[str, str], Callable[[], float]] = cases, name: str = name) -> float:
+                    return cases[name, who.kind]()
 
+                for number in range(most):
+                    if number >= rounds and is_decided(series.ratios(with_it, without), LIMIT):
+                        break
                     for who, value in beside_reference([with_it], ask, 1, without, budget.turn()).items():
                         series.samples.setdefault(who, []).append(value)
     return list(made.values())

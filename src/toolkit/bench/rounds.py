@@ -69,6 +69,18 @@ class Series:
         return distance > MEDIAN_TOLERANCE or spread > SPREAD_TOLERANCE
 
 
+def is_decided(ratios: Sequence[float], limit: float) -> bool:
+    """Whether more rounds would hardly turn the verdict: the limit is two standard errors from the median, or more.
+
+    The error supposes nothing of how the ratios are spread: of n, the median lies two times in three between those that
+    are the root of n, halved, places before and behind the middle.
+    """
+    ordered = sorted(ratios)
+    middle, away = (len(ordered) - 1) / 2, math.sqrt(len(ordered)) / 2
+    low, high = max(0, math.floor(middle - away)), min(len(ordered) - 1, math.ceil(middle + away))
+    return abs(statistics.median(ordered) - limit) >= ordered[high] - ordered[low]
+
+
 @dataclass(frozen=True)
 class Verdict:
     """A goal and what came of it: least, median and greatest ratio.
